@@ -1,0 +1,46 @@
+/**
+ * What the converter makes of a JSON record: typed columns. A plan comes from an Avro schema or is inferred from the first
+ * batches; every change is a new version, kept in the catalog, and files remember the version they were written with.
+ */
+export type ColumnType =
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'int'; readonly bits: 32 | 64 }
+  | { readonly kind: 'double' }
+  | { readonly kind: 'string' }
+  /** JSON strings holding base64. */
+  | { readonly kind: 'bytes' }
+  /** `from` is the JSON form: an ISO-8601 text, or a number since the epoch. Stored as UTC, microseconds. */
+  | { readonly kind: 'timestamp'; readonly from: TimeForm }
+  /** ISO `yyyy-MM-dd`, or days since the epoch. */
+  | { readonly kind: 'date' }
+  /** From JSON strings exactly; from JSON numbers as far as a double holds them. */
+  | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
+  | { readonly kind: 'uuid' }
+  | { readonly kind: 'enum'; readonly symbols: readonly string[] }
+  /** Any JSON value, kept as JSON text: objects and arrays. */
+  | { readonly kind: 'json' };
+
+/** How a JSON value tells a time. */
+export type TimeForm = 'iso' | 's' | 'ms' | 'us';
+
+export interface Column {
+  /** Key in the record and name in the file. */
+  readonly name: string;
+  readonly type: ColumnType;
+  /** A record without the key, or with null, is rejected when false. */
+  readonly nullable: boolean;
+}
+
+export interface ColumnPlan {
+  readonly version: number;
+  readonly columns: readonly Column[];
+  /**
+   * What happens to a value that does not fit its column. `reject`: the row is rejected with the column's name (declared
+   * schemas). `extra`: the value goes to `_extra` and the column is null (inferred schemas).
+   * Keys without a column always go to `_extra`.
+   */
+  readonly misfit: 'reject' | 'extra';
+}
+
+/** JSON column for keys and values that have no column of their own; null when there are none. */
+export const EXTRA_COLUMN = '_extra';

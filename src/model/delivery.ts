@@ -1,0 +1,83 @@
+/**
+ * A delivery: which stream lands where, how and when. The specification is what an operator writes (configuration file, API
+ * or CLI); the document is what the catalog keeps about it.
+ */
+import type { ColumnPlan, TimeForm } from './column-plan.ts';
+import type { ErrorCode } from './errors.ts';
+
+export type DataFormat = 'parquet' | 'csv' | 'ndjson';
+export type Compression = 'zstd' | 'snappy' | 'gzip' | 'none';
+
+/** Which codecs a format takes; the first is the default. */
+export const CODECS: Readonly<Record<DataFormat, readonly Compression[]>> = {
+  parquet: ['zstd', 'snappy', 'gzip'],
+  csv: ['none', 'gzip'],
+  ndjson: ['none', 'gzip'],
+};
+
+/** Where event time comes from: arrival at the broker, or a field of the record (`a.b` reaches into objects). */
+export type EventTime =
+  | { readonly from: 'arrival' }
+  | { readonly from: 'field'; readonly field: string; readonly form: TimeForm };
+
+export interface FlushRule {
+  /** Bytes of records waiting. */
+  readonly bytes: number;
+  /** Age of the oldest waiting record, ms. */
+  readonly ageMs: number;
+  /** Records waiting. */
+  readonly records: number;
+}
+
+/** Why a landing was started; every file carries it. */
+export type FlushReason = 'bytes' | 'age' | 'records' | 'request' | 'shutdown';
+
+/** Where a new delivery begins to read. `atMs`: the first record that arrived then or later. */
+export type StartPosition = 'earliest' | 'latest' | { readonly atMs: number };
+
+/** `auto` infers the columns; otherwise the parsed JSON of an Avro record schema. */
+export type SchemaSource = 'auto' | { readonly avro: unknown };
+
+export interface DeliverySpec {
+  readonly name: string;
+  readonly stream: string;
+  /** Folder in the lake, without slash at its ends; several levels allowed. Default: the delivery's name. */
+  readonly prefix: string;
+  /** Partition template, see `partition/`; empty for none, else ends with `/`. */
+  readonly layout: string;
+  readonly eventTime: EventTime;
+  /** Event times later than arrival by more than this are rejects, ms. */
+  readonly eventFutureMs: number;
+  /** How long after an hour's end rows still count as on time, ms. */
+  readonly allowedLatenessMs: number;
+  readonly format: DataFormat;
+  readonly compression: Compression;
+  readonly schema: SchemaSource;
+  readonly flush: FlushRule;
+  readonly start: StartPosition;
+}
+
+export interface DeliveryDocument {
+  readonly spec: DeliverySpec;
+  /** What the configuration file declares, only the file changes. */
+  readonly owner: 'file' | 'api';
+  readonly createdMs: number;
+  /** Set by an operator. */
+  readonly paused: boolean;
+}
+
+/** The column plan of a delivery at one version. */
+export interface PlanDocument {
+  readonly delivery: string;
+  readonly plan: ColumnPlan;
+  readonly createdMs: number;
+}
+
+/** running: lands; paused: an operator said so; suspended: it cannot go on by itself and says why; retrying: a fault that may pass. */
+export type DeliveryState = 'running' | 'paused' | 'suspended' | 'retrying';
+
+export interface DeliveryTrouble {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly sinceMs: number;
+}

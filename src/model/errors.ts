@@ -1,0 +1,177 @@
+/**
+ * The one catalogue of errors. A code is public and stable: clients, operators and tests branch on it, README lists it.
+ * `status` is the HTTP answer, `retryable` says whether the same request may succeed later unchanged, `meaning` tells the
+ * reader what happened and what to do. The message of an error is free text for this one case.
+ */
+export interface ErrorKind {
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly meaning: string;
+}
+
+export const ERRORS = {
+  'argument-invalid': {
+    status: 400,
+    retryable: false,
+    meaning: 'A value is outside its accepted range; the message names the value and the range.',
+  },
+  'body-invalid': {
+    status: 400,
+    retryable: false,
+    meaning: 'The request body is not what its content type says; send valid JSON, NDJSON, gzip or zstd.',
+  },
+  'body-too-large': {
+    status: 413,
+    retryable: false,
+    meaning: 'The body, as sent or after decompression, exceeds its limit; send smaller requests.',
+  },
+  'broker-closed': {
+    status: 503,
+    retryable: true,
+    meaning: 'The broker is shutting down; send again to the restarted server.',
+  },
+  'broker-overloaded': {
+    status: 429,
+    retryable: true,
+    meaning: 'Too many bytes wait for the disk; slow down and send again after Retry-After.',
+  },
+  'catalog-conflict': {
+    status: 409,
+    retryable: true,
+    meaning: 'Somebody else changed the same document first; read it again and repeat the change.',
+  },
+  'config-invalid': {
+    status: 400,
+    retryable: false,
+    meaning: 'The configuration has problems; every one is listed with its path and accepted values.',
+  },
+  'convert-failed': {
+    status: 500,
+    retryable: true,
+    meaning:
+      'The conversion engine failed on a batch for a reason that is not in its rows; it is retried, nothing is lost.',
+  },
+  'data-folder-locked': {
+    status: 409,
+    retryable: false,
+    meaning: 'Another process owns the data folder; stop it or use another folder.',
+  },
+  'delivery-exists': {
+    status: 409,
+    retryable: false,
+    meaning: 'A delivery of this name exists; choose another name or update it.',
+  },
+  'delivery-not-found': {
+    status: 404,
+    retryable: false,
+    meaning: 'No delivery has this name; `lakeward delivery list` shows them.',
+  },
+  'disk-full': {
+    status: 503,
+    retryable: true,
+    meaning: 'The disk reserve is reached; writes resume by themselves when space is freed.',
+  },
+  'incarnation-mismatch': {
+    status: 409,
+    retryable: false,
+    meaning:
+      'The landing log was written for another stream of this name, or for another lake; the delivery is suspended until an operator decides.',
+  },
+  internal: {
+    status: 500,
+    retryable: true,
+    meaning: 'A fault of the server; its log holds the cause under the request id.',
+  },
+  'layout-invalid': {
+    status: 400,
+    retryable: false,
+    meaning: 'The layout template is not valid; the message points at the part and names what is accepted.',
+  },
+  'lake-unavailable': {
+    status: 503,
+    retryable: true,
+    meaning: 'The lake cannot be reached or written; landing is retried, records stay in the stream.',
+  },
+  'lake-unsuitable': {
+    status: 500,
+    retryable: false,
+    meaning: 'The lake store lacks an operation that exactly-once needs; use another store.',
+  },
+  'landing-log-damaged': {
+    status: 500,
+    retryable: false,
+    meaning: 'An entry of a landing log cannot be read; the delivery is suspended, restore the entry from a backup.',
+  },
+  'log-damaged': {
+    status: 500,
+    retryable: false,
+    meaning:
+      'A segment of the stream log is damaged and set aside; the rest is served, `lakeward log verify` names it.',
+  },
+  'method-not-allowed': { status: 405, retryable: false, meaning: 'The path exists but not with this method.' },
+  'not-found': { status: 404, retryable: false, meaning: 'Nothing is served under this path.' },
+  'owned-by-file': {
+    status: 409,
+    retryable: false,
+    meaning: 'The configuration file declares this delivery, so only the file changes it; edit the file and restart.',
+  },
+  'position-expired': {
+    status: 410,
+    retryable: false,
+    meaning: 'The records at this position are past retention; read from the earliest position.',
+  },
+  'record-too-large': {
+    status: 413,
+    retryable: false,
+    meaning: 'A record with its key exceeds the limit of a record; split it or store a reference.',
+  },
+  'schema-invalid': {
+    status: 400,
+    retryable: false,
+    meaning: 'The schema cannot be used; the message names the field and why.',
+  },
+  'server-unreachable': {
+    status: 503,
+    retryable: true,
+    meaning: 'No server answers at this address; start one with `lakeward serve` or name it with --url.',
+  },
+  'service-stopping': {
+    status: 503,
+    retryable: true,
+    meaning: 'The server is stopping; send again to the restarted server.',
+  },
+  'shard-not-found': { status: 404, retryable: false, meaning: 'The stream has no shard of this id.' },
+  'stage-lost': {
+    status: 500,
+    retryable: false,
+    meaning: 'A committed file vanished from the lake before it was published; its rows are rebuilt from the stream.',
+  },
+  'stream-exists': { status: 409, retryable: false, meaning: 'A stream of this name exists; choose another name.' },
+  'stream-in-use': { status: 409, retryable: false, meaning: 'Deliveries read this stream; delete them first.' },
+  'stream-not-found': { status: 404, retryable: false, meaning: 'No stream has this name; create it first.' },
+  unauthorized: { status: 401, retryable: false, meaning: 'The request carries no valid key.' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The only error class that crosses a port. `cause` holds what it wraps; `details` are facts for machines. */
+export class LakewardError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; details?: Record<string, unknown> }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LakewardError';
+    this.code = code;
+    this.details = options?.details;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+}
+
+/** True for an error of the catalogue, of the given code when one is named. */
+export function isLakewardError(error: unknown, code?: ErrorCode): error is LakewardError {
+  return error instanceof LakewardError && (code === undefined || error.code === code);
+}

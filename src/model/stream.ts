@@ -1,0 +1,59 @@
+/**
+ * Streams and shards as the catalog keeps them, and the small branded types for their names. A stream has a name and an
+ * incarnation id: a stream deleted and created again under its old name is another stream, and nothing that remembers
+ * positions of the first may apply them to the second.
+ */
+import { LIMITS } from './limits.ts';
+
+declare const brand: unique symbol;
+/** Incarnation id of a stream, unique for ever; names its storage. */
+export type StreamId = string & { readonly [brand]: 'StreamId' };
+/** Number of a shard within its stream: 0, 1, … in creation order, never reused. */
+export type ShardIndex = number & { readonly [brand]: 'ShardIndex' };
+/** Position of a record within its shard: 0, 1, …; a number is never used twice, some are never used. */
+export type Offset = number & { readonly [brand]: 'Offset' };
+
+export const asStreamId = (id: string): StreamId => id as StreamId;
+export const asShard = (index: number): ShardIndex => index as ShardIndex;
+export const asOffset = (offset: number): Offset => offset as Offset;
+
+/** For each shard the next offset to read. JSON form: an object of shard index to offset. */
+export type Positions = ReadonlyMap<ShardIndex, Offset>;
+
+export interface ShardDocument {
+  readonly index: number;
+  /** Inclusive range of 128-bit hash keys, decimal. */
+  readonly startingHashKey: string;
+  readonly endingHashKey: string;
+  /** Epoch ms; later than that of every parent. Part of the shard's sequence numbers. */
+  readonly createdMs: number;
+  readonly parents: readonly number[];
+  /** Set when the shard takes no more records. */
+  readonly closedMs?: number;
+}
+
+export interface StreamDocument {
+  readonly name: string;
+  readonly id: StreamId;
+  readonly createdMs: number;
+  readonly retentionMs: number;
+  readonly shards: readonly ShardDocument[];
+}
+
+/** `shardId-` and 12 digits, as Kinesis clients parse it. */
+export function formatShardId(index: number): string {
+  return `shardId-${String(index).padStart(12, '0')}`;
+}
+
+/** The index of a shard id, or undefined when the text is none. */
+export function parseShardId(text: string): ShardIndex | undefined {
+  const match = /^shardId-(\d{12})$/.exec(text);
+  return match?.[1] === undefined ? undefined : asShard(Number(match[1]));
+}
+
+const NAME = new RegExp(`^[A-Za-z0-9_.-]{1,${LIMITS.nameCharsMax}}$`);
+
+/** True for a stream or delivery name. `.` and `..` are no names: names become folders. */
+export function isName(text: string): boolean {
+  return NAME.test(text) && text !== '.' && text !== '..';
+}

@@ -1,0 +1,49 @@
+/**
+ * What exists: streams, deliveries, column plans. One version number over everything; a change names the version it was made
+ * on, so that several documents change together or not at all (a split is one change).
+ */
+import type { DeliveryDocument, PlanDocument } from '../model/delivery.ts';
+import type { StreamDocument } from '../model/stream.ts';
+import type { CallOptions } from './call-options.ts';
+
+export interface CatalogDocuments {
+  /** By stream name. */
+  readonly stream: StreamDocument;
+  /** By delivery name. */
+  readonly delivery: DeliveryDocument;
+  /** By delivery name: the newest plan; earlier versions stay under `<delivery>@<version>`. */
+  readonly plan: PlanDocument;
+}
+export type CatalogKind = keyof CatalogDocuments;
+
+export interface CatalogState {
+  /** 0 for an empty catalog; grows by one with every change. */
+  readonly version: number;
+  readonly stream: ReadonlyMap<string, StreamDocument>;
+  readonly delivery: ReadonlyMap<string, DeliveryDocument>;
+  readonly plan: ReadonlyMap<string, PlanDocument>;
+}
+
+/** Sets one document, or removes it when `document` is absent. */
+export type CatalogEdit = {
+  readonly [K in CatalogKind]: { readonly kind: K; readonly key: string; readonly document?: CatalogDocuments[K] };
+}[CatalogKind];
+
+export interface Catalog {
+  /** Loads the state. Idempotent. */
+  open(options?: CallOptions): Promise<void>;
+
+  /** The newest state known to this process; unchanging, cheap, at once. Every answered change of this process is in it. */
+  read(): CatalogState;
+
+  /**
+   * Applies all edits as version `base + 1`, durable when it resolves, or throws `catalog-conflict` when the version has moved on
+   * (`read()` then gives the newer state).
+   */
+  change(base: number, edits: readonly CatalogEdit[], options?: CallOptions): Promise<CatalogState>;
+
+  /** Calls back after every change, own or others', with the new state, in order; never before the call returns. Gives the way to stop it. */
+  watch(listener: (state: CatalogState) => void): () => void;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,75 @@
+/**
+ * Batches of raw records to files of typed columns, one a partition, with every row that cannot land named. Runs in bounded
+ * memory, outside the caller's thread. A converter never decides what lands: it fills a folder the caller owns.
+ */
+import type { ColumnPlan } from '../model/column-plan.ts';
+import type { ColumnStatistics, RejectCount } from '../model/data-file.ts';
+import type { Compression, DataFormat, EventTime } from '../model/delivery.ts';
+import type { RecordBatch } from '../model/record-batch.ts';
+import type { ShardIndex } from '../model/stream.ts';
+import type { CallOptions } from './call-options.ts';
+
+export interface ConvertJob {
+  readonly plan: ColumnPlan;
+  /** Partition template; empty for one partition. */
+  readonly layout: string;
+  readonly eventTime: EventTime;
+  readonly eventFutureMs: number;
+  readonly format: DataFormat;
+  readonly compression: Compression;
+  /** Absolute path of an existing, empty local folder; everything in it is the caller's afterwards, also after a failure. */
+  readonly directory: string;
+}
+
+export interface ConvertedFile {
+  readonly local: string;
+  /** The evaluated layout without slash at its ends; one file a partition, or several when it had to be cut. */
+  readonly partition: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly eventMinMs: number;
+  readonly eventMaxMs: number;
+  readonly columns: readonly ColumnStatistics[];
+}
+
+export interface ConvertResult {
+  readonly files: readonly ConvertedFile[];
+  /** NDJSON of `RejectedRow`, at most one file; undefined when every row is good. */
+  readonly rejected:
+    | {
+        readonly local: string;
+        readonly rows: number;
+        readonly bytes: number;
+        readonly reasons: readonly RejectCount[];
+      }
+    | undefined;
+  /** Rows in `files`. With the rejected rows they make up every record given. */
+  readonly rows: number;
+  /** Rows with something in `_extra`. */
+  readonly extraRows: number;
+  /** For each shard seen, the highest min(event time, arrival) of its good rows, epoch ms. */
+  readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
+}
+
+export interface Converter {
+  /** Starts the engines. Idempotent. */
+  open(): Promise<void>;
+
+  /**
+   * Converts all batches given, in order. Every record comes out exactly once: in one file, or in the rejected rows. An engine that
+   * dies or hangs is replaced and the work repeated; a record on which it dies again is rejected as `engine-crash`.
+   * `batches` may be iterated more than once, each time from its beginning. Throws `convert-failed`, `schema-invalid`, `layout-invalid`.
+   */
+  convert(job: ConvertJob, batches: AsyncIterable<RecordBatch>, options?: CallOptions): Promise<ConvertResult>;
+
+  /** A plan, version 1, for records like these; at least the event time's and the layout's fields get a column. */
+  infer(sample: readonly RecordBatch[], options?: CallOptions): Promise<ColumnPlan>;
+
+  /** Ends the engines, aborting what runs. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ConverterCapabilities {
+  /** A record that kills the engine can be provoked in tests by this text in its data. */
+  readonly crashMarker: string | undefined;
+}

@@ -1,0 +1,64 @@
+/**
+ * What a front door may ask of the delivery stage. The stage implements it, `ingest/http` serves it, `app/` joins the two: stages
+ * do not import each other.
+ */
+import type { DataFile, RejectedRow } from '../model/data-file.ts';
+import type { DeliverySpec, DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
+import type { CallOptions } from './call-options.ts';
+
+export interface DeliveryStatus {
+  readonly spec: DeliverySpec;
+  readonly owner: 'file' | 'api';
+  readonly state: DeliveryState;
+  readonly trouble?: DeliveryTrouble;
+  /** Landed so far, over the delivery's life. */
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly rejectedRows: number;
+  readonly extraRows: number;
+  /** Rows that landed in a partition after it was closed. */
+  readonly lateRows: number;
+  /** Offsets that retention or damage took before they were landed. */
+  readonly lostOffsets: number;
+  /** Number of the newest entry of the landing log. */
+  readonly entry: number;
+  readonly lastLandedMs?: number;
+  readonly watermarkMs?: number;
+  readonly pending: { readonly records: number; readonly bytes: number; readonly oldestArrivalMs?: number };
+  readonly planVersion: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: string;
+}
+export interface PageOptions extends CallOptions {
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+export interface Deliveries {
+  /** A specification as a user writes it (JSON or YAML, durations and sizes as text allowed) to a whole one. Throws `argument-invalid`, `layout-invalid`, `schema-invalid`, naming every problem. */
+  parse(input: unknown): DeliverySpec;
+  /** Throws `delivery-exists`, `stream-not-found`. Running when it resolves. */
+  create(spec: DeliverySpec, options?: CallOptions): Promise<DeliveryStatus>;
+  /**
+   * Takes over what may change while running (flush, lateness, format, layout, schema: rows landed later follow the new). Throws `delivery-not-found`,
+   * `owned-by-file`, and `argument-invalid` for stream, prefix, start.
+   */
+  update(spec: DeliverySpec, options?: CallOptions): Promise<DeliveryStatus>;
+  /** Stops and forgets the delivery; landed files stay. Throws `delivery-not-found`, `owned-by-file`. */
+  remove(name: string, options?: CallOptions): Promise<void>;
+  /** All, by name, or the one named (`delivery-not-found`). */
+  status(name?: string): Promise<readonly DeliveryStatus[]>;
+  /** Lands what was in the stream at the call; resolves when it is visible. Throws the delivery's trouble when it has one. */
+  flush(name: string, options?: CallOptions): Promise<DeliveryStatus>;
+  /** Throws `delivery-not-found`, `owned-by-file` is not thrown: pausing is an operator's act. Survives restarts. Resuming clears a suspension. */
+  setPaused(name: string, paused: boolean, options?: CallOptions): Promise<DeliveryStatus>;
+  /** Live files of the lake in path order, as the landing log knows them. `prefix` narrows by path. */
+  files(name: string, options?: PageOptions & { readonly prefix?: string }): Promise<Page<DataFile>>;
+  /** Rejected rows, oldest first. */
+  rejected(name: string, options?: PageOptions): Promise<Page<RejectedRow>>;
+}

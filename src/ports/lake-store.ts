@@ -1,0 +1,77 @@
+/**
+ * The object store a lake lies in. All a landing log needs; deliberately not a file system.
+ * Not found is a value, not an error. Every method throws `lake-unavailable` when the outcome is unknown or the store cannot be
+ * reached: the caller may repeat the call, every method bears that. An aborted call may or may not have taken effect.
+ */
+import type { LakePath } from '../model/lake-path.ts';
+import type { CallOptions } from './call-options.ts';
+
+/** Names a staged file and its final place. Plain JSON: it travels in log entries. */
+export interface StageHandle {
+  readonly staged: LakePath;
+  readonly final: LakePath;
+  readonly bytes: number;
+  /** CRC-32, 8 hex digits. */
+  readonly checksum: string;
+  readonly versionId?: string;
+}
+
+export interface ListedFile {
+  readonly path: LakePath;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+export interface ListPage {
+  /** Ascending by UTF-8 bytes of the path. */
+  readonly files: readonly ListedFile[];
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: LakePath;
+}
+
+export interface LakeStore {
+  /**
+   * Creates a file that does not exist, whole and durable, or says `exists` and changes nothing. Of any number of callers at once one is
+   * told `created`. An unknown outcome throws; the caller reads back.
+   */
+  create(path: LakePath, bytes: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'>;
+
+  /** Writes a file whole and durable in place of what was there. Only for files whose content no decision hangs on. Idempotent. */
+  overwrite(path: LakePath, bytes: Uint8Array, options?: CallOptions): Promise<void>;
+
+  /** The file's bytes, or `length` of them from `offset`; undefined when there is no such file. */
+  read(
+    path: LakePath,
+    options?: CallOptions & { readonly offset?: number; readonly length?: number },
+  ): Promise<Uint8Array | undefined>;
+
+  /**
+   * One page of the files whose path starts with `prefix` (a text, need not end at a slash; '' for all) and sorts behind `after`.
+   * Sees every file whose creation was answered before the call. At most `limit` files (default and maximum 1,000).
+   */
+  list(
+    prefix: string,
+    options?: CallOptions & { readonly after?: LakePath; readonly limit?: number },
+  ): Promise<ListPage>;
+
+  /** Removes a file; fine when there is none. Durable when it resolves. */
+  remove(path: LakePath, options?: CallOptions): Promise<void>;
+
+  /**
+   * Takes a local file (which is gone afterwards: the store owns it) to `staged`, whole and durable, where readers do not look.
+   * `staged` is fresh at every attempt and never used again.
+   */
+  stage(
+    file: { readonly local: string; readonly staged: LakePath; readonly final: LakePath },
+    options?: CallOptions,
+  ): Promise<StageHandle>;
+
+  /**
+   * Makes a staged file visible at its final path and confirms that the stage is gone. Idempotent: with the stage gone and the final
+   * file there it says `published`; with both gone `stage-lost`. With both there the stage wins: it is put in place again.
+   */
+  publish(handle: StageHandle, options?: CallOptions): Promise<'published' | 'stage-lost'>;
+
+  /** Drops a stage; fine when there is none. Never touches the final path. */
+  discard(handle: Pick<StageHandle, 'staged' | 'versionId'>, options?: CallOptions): Promise<void>;
+}
