@@ -1,0 +1,155 @@
+/**
+ * `npm run bench:land [events]`: events already in the stream's log → hourly zstd Parquet in the lake, committed; beside one bare DuckDB
+ * COPY of the same events from an NDJSON file to the same partitions, in the same run. Both sides are counted from a warm
+ * process: the server runs before the delivery is created, the COPY's process has loaded its engine.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clickstream } from './clickstream.ts';
+import { putRecordsRequest, runLoad } from './load.ts';
+import { memoryPeak, treeCpu } from './process-tree.ts';
+import { atLeast, atMost, report, round } from './report.ts';
+import { type ServerProcess, freePort, startServerProcess } from './server-process.ts';
+
+const EVENTS = Number(process.argv[2] ?? 1_000_000);
+const BATCH = 500;
+const FROM_MS = Date.UTC(2026, 0, 15, 6);
+const folder = mkdtempSync(join(tmpdir(), 'lakeward-bench-land-'));
+const ndjson = join(folder, 'events.ndjson');
+const SCHEMA = join(import.meta.dirname, '..', '..', 'schemas', 'clickstream.avsc');
+
+/** Writes the events to the NDJSON file and puts the same into the stream. */
+async function fill(server: ServerProcess, port: number): Promise<void> {
+  await post(server, '/v1/streams', { name: 'clicks', shards: 4 });
+  const event = clickstream({ seed: 1, fromMs: FROM_MS, hours: 6, products: 5000 });
+  const file = createWriteStream(ndjson);
+  for (let at = 0; at < EVENTS; at += BATCH * 64) {
+    const requests: Uint8Array[] = [];
+    for (let from = at; from < Math.min(EVENTS, at + BATCH * 64); from += BATCH) {
+      const records = Array.from({ length: BATCH }, (_, i) => ({
+        key: `k${(from + i) % 10_007}`,
+        data: event(from + i),
+      }));
+      if (!file.write(`${records.map(({ data }) => data).join('\n')}\n`)) await once(file, 'drain');
+      requests.push(putRecordsRequest('clicks', records));
+    }
+    for (const request of requests) {
+      const load = { port, requests: [request], recordsPerRequest: BATCH, connections: 1, seconds: 0.000_001 };
+      await runLoad({ ...load, expect: '"FailedRecordCount":0' });
+    }
+  }
+  file.end();
+  await once(file, 'close');
+}
+
+async function post(server: ServerProcess, path: string, body: object): Promise<unknown> {
+  const answer = await fetch(server.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+interface Figures {
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly memory: number;
+  readonly files: number;
+}
+
+/** Creates a delivery from the earliest record and waits until every event is in the lake. */
+async function land(
+  server: ServerProcess,
+  spec: { readonly name: string; readonly layout: string },
+  avro: unknown,
+): Promise<Figures> {
+  const peak = memoryPeak(server.pid);
+  const before = treeCpu(server.pid);
+  const started = performance.now();
+  await post(server, '/v1/deliveries', {
+    ...spec,
+    stream: 'clicks',
+    eventTime: 'event_time',
+    schema: { avro },
+    flush: { age: '1s' },
+  });
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const status = (await (await fetch(`${server.url}/v1/deliveries/${spec.name}`)).json()) as {
+      rows: number;
+      rejectedRows: number;
+      files: number;
+    };
+    if (status.rejectedRows > 0) throw new Error(`${status.rejectedRows} rows were rejected`);
+    if (status.rows < EVENTS) continue;
+    return {
+      seconds: (performance.now() - started) / 1000,
+      cpu: treeCpu(server.pid) - before,
+      memory: peak.stop(),
+      files: status.files,
+    };
+  }
+}
+
+/** The ceiling: DuckDB reading the NDJSON file with known types and writing the same hourly files. */
+async function bareCopy(): Promise<Figures> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-copy.ts'), ndjson, join(folder, 'bare')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const peak = memoryPeak(child.pid ?? 0);
+  let out = '';
+  child.stdout.on('data', (text: Buffer) => {
+    out += text.toString();
+  });
+  const [code] = (await once(child, 'exit')) as [number];
+  if (code !== 0) throw new Error('the bare COPY failed');
+  return { ...(JSON.parse(out) as Figures), memory: peak.stop() };
+}
+
+function row(figures: Figures): Record<string, number> {
+  return {
+    'rows/s': round(EVENTS / figures.seconds),
+    'CPU s': round(figures.cpu),
+    'rows/CPU s': round(EVENTS / figures.cpu),
+    'memory MiB': figures.memory,
+    files: figures.files,
+  };
+}
+
+mkdirSync(join(folder, 'bare'));
+const port = await freePort();
+const config = join(folder, 'lakeward.yaml');
+writeFileSync(
+  config,
+  JSON.stringify({ server: { port }, data: { folder: join(folder, 'data') }, lake: { folder: join(folder, 'lake') } }),
+);
+try {
+  const avro: unknown = JSON.parse(readFileSync(SCHEMA, 'utf8'));
+  const filled = await startServerProcess({ config, port });
+  await fill(filled, port);
+  await filled.stop();
+  const server = await startServerProcess({ config, port });
+  const hourly = await land(server, { name: 'hourly', layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/' }, avro);
+  await server.stop();
+  const ceiling = await bareCopy();
+  const wideServer = await startServerProcess({ config, port });
+  const wide = await land(wideServer, { name: 'wide', layout: 'product_id={product_id}/' }, avro);
+  await wideServer.stop();
+  report(
+    'land',
+    { 'lakeward hourly': row(hourly), 'bare DuckDB COPY': row(ceiling), 'lakeward, 5,000 partitions': row(wide) },
+    [
+      atLeast('share of the rows per CPU second of a bare COPY', 0.5, ceiling.cpu / hourly.cpu),
+      atLeast('the same, aim', 0.7, ceiling.cpu / hourly.cpu),
+      atMost('memory of all processes, hourly, MiB', 1024, hourly.memory),
+      atMost('memory of all processes, 5,000 partitions, MiB', 1024, wide.memory),
+    ],
+  );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
