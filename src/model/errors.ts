@@ -40,6 +40,12 @@ export const ERRORS = {
     retryable: true,
     meaning: 'Somebody else changed the same document first; read it again and repeat the change.',
   },
+  'catalog-damaged': {
+    status: 500,
+    retryable: false,
+    meaning:
+      'A file of the catalog cannot be read; the message names it and why. Restore that file from a backup; nothing else is touched.',
+  },
   'config-invalid': {
     status: 400,
     retryable: false,
