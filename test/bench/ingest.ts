@@ -55,14 +55,10 @@ async function lakeward(): Promise<Subject> {
 
 async function kinesalite(): Promise<Subject> {
   const port = await freePort();
-  const main = createRequire(import.meta.url).resolve('kinesalite/cli.js');
-  const child = spawn(
-    process.execPath,
-    [main, '--port', String(port), '--path', join(folder, 'kinesalite'), '--createStreamMs', '0', '--shardLimit', '64'],
-    {
-      stdio: 'ignore',
-    },
-  );
+  const main = createRequire(import.meta.url).resolve('kinesalite');
+  const options = JSON.stringify({ path: join(folder, 'kinesalite'), createStreamMs: 0, shardLimit: 64 });
+  const script = `require(${JSON.stringify(main)})(${options}).listen(${port}, '127.0.0.1')`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   for (let tries = 0; ; tries++) {
     try {
