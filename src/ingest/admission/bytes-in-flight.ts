@@ -1,0 +1,48 @@
+/**
+ * Bounds the bytes of request bodies that the process holds at once. A request takes its bytes before they are read and gives
+ * them back when it is answered; one that does not fit is refused at once, so that load is shed before it costs memory.
+ */
+import { LakewardError } from '../../model/errors.ts';
+import type { Gauge } from '../../ports/telemetry.ts';
+
+/** What one request holds. */
+export interface Reservation {
+  /** Takes more. Throws `broker-overloaded` when it does not fit. */
+  add(bytes: number): void;
+  /** Gives everything back. Idempotent. */
+  release(): void;
+}
+
+export interface Admission {
+  reserve(): Reservation;
+  readonly heldBytes: number;
+}
+
+export function bytesInFlight(bytesMax: number, gauge: Gauge): Admission {
+  let held = 0;
+  const move = (bytes: number): void => {
+    held += bytes;
+    gauge.set(held);
+  };
+  return {
+    get heldBytes() {
+      return held;
+    },
+    reserve() {
+      let mine = 0;
+      return {
+        add(bytes) {
+          if (held + bytes > bytesMax) {
+            throw new LakewardError('broker-overloaded', 'too many bytes are waiting to be stored; slow down');
+          }
+          mine += bytes;
+          move(bytes);
+        },
+        release() {
+          if (mine > 0) move(-mine);
+          mine = 0;
+        },
+      };
+    },
+  };
+}

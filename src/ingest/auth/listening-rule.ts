@@ -1,0 +1,25 @@
+/**
+ * Who may listen where: without keys only this machine may reach the server, unless the operator says that it is open.
+ */
+import { isIP } from 'node:net';
+import { LakewardError } from '../../model/errors.ts';
+import type { ServerConfig } from '../server-options.ts';
+
+/** Throws `config-invalid` for an address that others can reach while nobody needs a key. */
+export function checkListening({ host, open, keys }: Pick<ServerConfig, 'host' | 'open' | 'keys'>): void {
+  if (open || keys.length > 0 || isLoopback(host)) return;
+  throw new LakewardError(
+    'config-invalid',
+    `the server would listen on ${host} without keys; configure server.keys, or set server.open to true to let anybody in`,
+    {
+      details: {
+        problems: [{ path: 'server.host', value: host, accepted: 'a loopback address, or any with keys or open' }],
+      },
+    },
+  );
+}
+
+function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.');
+  return host === 'localhost' || host === '::1';
+}

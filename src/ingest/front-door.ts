@@ -1,0 +1,131 @@
+/**
+ * The front door: one port for the Kinesis wire and the plain HTTP API. It decides by the request which of them answers, keeps the
+ * two paths that carry records lean, and closes in order: no new connections, requests under way finish, then the port is free.
+ */
+import type { Broker } from '../ports/broker.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Deliveries } from '../ports/deliveries.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { bytesInFlight } from './admission/bytes-in-flight.ts';
+import { bearerCheck } from './auth/bearer.ts';
+import { checkListening } from './auth/listening-rule.ts';
+import { errorAnswer, apiErrorOf } from './http/api-error.ts';
+import { postRecords } from './http/post-records.ts';
+import { ingestMetrics } from './ingest-metrics.ts';
+import { kinesisWire } from './kinesis/wire.ts';
+import type { Exchange, Request, Response } from './server/exchange.ts';
+import { headerOf, send } from './server/exchange.ts';
+import { openPort } from './server/port.ts';
+import type { ServerConfig, ServerStatusFacts } from './server-options.ts';
+import { boundsOf } from './server-options.ts';
+import { createStreams } from './streams.ts';
+import { LakewardError } from '../model/errors.ts';
+
+export interface FrontDoorOptions {
+  readonly broker: Broker;
+  readonly catalog: Catalog;
+  readonly deliveries: Deliveries;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly server: ServerConfig;
+  readonly status: () => Promise<ServerStatusFacts>;
+}
+
+export interface FrontDoor {
+  /** Throws `config-invalid` when the address may not be listened on, or cannot. */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stops accepting and lets requests under way finish. Idempotent. */
+  close(): Promise<void>;
+}
+
+const RECORDS_PATH = /^\/v1\/streams\/([^/]+)\/records$/;
+
+export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+  const { broker, catalog, clock, server, telemetry } = options;
+  const bounds = boundsOf(server);
+  const metrics = ingestMetrics(telemetry);
+  const log = telemetry.log.child({ room: 'ingest' });
+  const streams = createStreams({ broker, catalog, clock });
+  const admission = bytesInFlight(bounds.inFlightBytesMax, metrics.inFlightBytes);
+  const checkBearer = bearerCheck(server.keys);
+  const services = { streams, broker, clock, metrics };
+  const kinesis = kinesisWire({ keys: server.keys, bounds, clock, metrics, log, services });
+  let closing = false;
+
+  async function records(name: string, exchange: Exchange): Promise<void> {
+    const { request, response, requestId } = exchange;
+    let answer;
+    let code = 'ok';
+    try {
+      checkBearer(headerOf(request, 'authorization'));
+      if (closing) throw new LakewardError('service-stopping', 'the server is stopping');
+      answer = await postRecords(name, exchange, { ...services, bounds });
+    } catch (error) {
+      const problem = apiErrorOf(error);
+      if (problem.code === 'internal') log.error('request failed', { requestId, error });
+      answer = errorAnswer(problem, requestId);
+      code = problem.code;
+    } finally {
+      exchange.reservation.release();
+    }
+    metrics.requests.add(1, { protocol: 'http', action: 'postRecords', status: String(answer.status), code });
+    send(response, answer);
+  }
+
+  async function dispatch(exchange: Exchange): Promise<void> {
+    const { request, path } = exchange;
+    const stream = request.method === 'POST' ? RECORDS_PATH.exec(path)?.[1] : undefined;
+    if (stream !== undefined) return records(nameOf(stream), exchange);
+    return kinesis(exchange);
+  }
+
+  const port = openPort({
+    host: server.host,
+    port: server.port,
+    bounds,
+    clock,
+    onRequest: (request: Request, response: Response) => {
+      const url = request.url ?? '/';
+      const mark = url.indexOf('?');
+      const gone = new AbortController();
+      const exchange: Exchange = {
+        request,
+        response,
+        requestId: clock.uuid(),
+        path: mark === -1 ? url : url.slice(0, mark),
+        query: mark === -1 ? '' : url.slice(mark + 1),
+        startedMs: clock.monotonicMs(),
+        signal: gone.signal,
+        reservation: admission.reserve(),
+      };
+      response.once('close', () => gone.abort());
+      response.on('error', () => gone.abort());
+      dispatch(exchange).catch((error: unknown) => {
+        log.error('request failed', { requestId: exchange.requestId, error });
+        exchange.reservation.release();
+        send(response, errorAnswer(apiErrorOf(error), exchange.requestId));
+      });
+    },
+  });
+
+  return {
+    listen: () => {
+      checkListening(server);
+      return port.listen();
+    },
+    close: () => {
+      closing = true;
+      return port.close();
+    },
+  };
+}
+
+/** A name as the path carries it; one that is badly encoded is nobody's name. */
+function nameOf(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

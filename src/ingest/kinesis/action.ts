@@ -1,0 +1,51 @@
+/**
+ * What an action of the Kinesis wire is: its name, the shape of its input, and what it does. One file an action; `actions.ts` lists
+ * them. An action sees a checked input and never the transport.
+ */
+import type { Broker } from '../../ports/broker.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { IngestMetrics } from '../ingest-metrics.ts';
+import type { Streams } from '../streams.ts';
+import type { StructureShape } from './shape.ts';
+
+export interface ActionContext {
+  readonly streams: Streams;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly metrics: IngestMetrics;
+  readonly requestId: string;
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** JSON text, or a value to be made such; undefined answers with an empty body. */
+export type ActionResult = string | object | undefined;
+
+export interface Action {
+  readonly name: string;
+  readonly input: StructureShape;
+  /** Largest body; actions that carry no records need little. */
+  readonly bodyBytesMax: number;
+  /** Checks an input in its own way where the general one is too slow; it must come to the same result. */
+  readonly check?: (input: unknown) => void;
+  /** Throws WireError or LakewardError. */
+  run(input: unknown, context: ActionContext): Promise<ActionResult> | ActionResult;
+}
+
+/** Body bound of actions without records: as long as the longest token, and some. */
+const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Ties the type of the input to its shape, by hand: the shape has been checked when `run` is called. */
+export function defineAction<I>(action: {
+  readonly name: string;
+  readonly input: StructureShape;
+  readonly bodyBytesMax?: number;
+  readonly check?: (input: unknown) => void;
+  readonly run: (input: I, context: ActionContext) => Promise<ActionResult> | ActionResult;
+}): Action {
+  return {
+    ...action,
+    bodyBytesMax: action.bodyBytesMax ?? CONTROL_BODY_BYTES_MAX,
+    run: (input, context) => action.run(input as I, context),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * PutRecords: the hot path. The body is JSON, parsed once; base64 is decoded once, straight into the batch that the log writes;
+ * the answer is glued from text. The request fails as a whole when any record of it is malformed, as in Kinesis; a record that
+ * the broker could not store fails alone.
+ */
+import { LIMITS } from '../../model/limits.ts';
+import type { ShardIndex } from '../../model/stream.ts';
+import type { AppendBatch } from '../../model/record-batch.ts';
+import { batchBytes } from '../../model/record-batch.ts';
+import type { AppendResult } from '../../ports/broker.ts';
+import { batchWriter } from '../batch-writer.ts';
+import type { LiveStream } from '../streams.ts';
+import type { ActionContext } from './action.ts';
+import { defineAction } from './action.ts';
+import { refuseDryRun } from './dry-run.ts';
+import { explicitShard } from './explicit-hash-key.ts';
+import type { StructureShape } from './shape.ts';
+import { HASH_KEY, PARTITION_KEY, STREAM_ARN, STREAM_NAME, checkInput } from './shape.ts';
+import type { StreamAddress } from './stream-address.ts';
+import { streamIn } from './stream-address.ts';
+import { WireError, recordErrorType } from './wire-error.ts';
+
+interface PutRecord {
+  readonly Data: string;
+  readonly PartitionKey: string;
+  readonly ExplicitHashKey?: string | null;
+}
+
+interface PutRecordsInput extends StreamAddress {
+  readonly Records: readonly PutRecord[];
+  readonly DryRun?: boolean | null;
+}
+
+const INPUT: StructureShape = {
+  kind: 'structure',
+  required: ['Records'],
+  members: {
+    Records: {
+      kind: 'list',
+      min: 1,
+      max: LIMITS.putRecordsMax,
+      of: {
+        kind: 'structure',
+        required: ['Data', 'PartitionKey'],
+        members: { Data: { kind: 'blob' }, PartitionKey: PARTITION_KEY, ExplicitHashKey: HASH_KEY },
+      },
+    },
+    StreamName: STREAM_NAME,
+    StreamARN: STREAM_ARN,
+    DryRun: { kind: 'boolean' },
+  },
+};
+
+export const putRecords = defineAction<PutRecordsInput>({
+  name: 'PutRecords',
+  input: INPUT,
+  bodyBytesMax: LIMITS.bodyBytesMax,
+  check: (input) => {
+    if (!isPlain(input as Partial<PutRecordsInput>)) checkInput(INPUT, input);
+  },
+  run: async (input, context) => {
+    const stream = streamIn(input, context.streams);
+    const batch = gather(input.Records, stream, context.clock.nowMs());
+    refuseDryRun(input);
+    const result = await context.broker.append(stream.document.id, batch);
+    count(batch, result, stream, context);
+    return answer(batch, result, stream);
+  },
+});
+
+/** True when the slow check would find nothing: what nearly every request is. */
+function isPlain({ Records, StreamName, StreamARN, DryRun }: Partial<PutRecordsInput>): boolean {
+  if (!Array.isArray(Records) || Records.length < 1 || Records.length > LIMITS.putRecordsMax) return false;
+  if (typeof StreamName !== 'string' || !/^[a-zA-Z0-9_.-]{1,128}$/.test(StreamName)) return false;
+  if (StreamARN !== undefined || DryRun !== undefined) return false;
+  for (const record of Records as readonly (Partial<PutRecord> | null)[]) {
+    if (typeof record?.Data !== 'string' || typeof record.PartitionKey !== 'string') return false;
+    const { length } = record.PartitionKey;
+    if (length < 1 || length > LIMITS.partitionKeyCharsMax || record.ExplicitHashKey !== undefined) return false;
+  }
+  return true;
+}
+
+function gather(records: readonly PutRecord[], stream: LiveStream, arrivalMs: number): AppendBatch {
+  let keyBytes = 0;
+  let dataBytes = 0;
+  for (const { Data, PartitionKey } of records) {
+    keyBytes += PartitionKey.length * 3;
+    dataBytes += (Data.length >> 2) * 3;
+  }
+  const writer = batchWriter(stream.router, { records: records.length, keyBytes, dataBytes });
+  let bytes = 0;
+  for (let i = 0; i < records.length; i++) {
+    const { Data, PartitionKey, ExplicitHashKey } = records[i] as PutRecord;
+    let shard: ShardIndex | undefined;
+    if (ExplicitHashKey !== undefined && ExplicitHashKey !== null) shard = explicitShard(ExplicitHashKey, stream);
+    if (!writer.addBase64(Data, PartitionKey, shard)) {
+      throw new WireError('SerializationException', `'Records.${i + 1}.Data' is not base64 text`);
+    }
+    if (writer.bytes - bytes > LIMITS.recordBytesMax) {
+      throw new WireError('InvalidArgumentException', `Record ${i + 1} exceeds ${LIMITS.recordBytesMax} bytes.`);
+    }
+    bytes = writer.bytes;
+  }
+  if (bytes > LIMITS.putRecordsBytesMax) {
+    throw new WireError('InvalidArgumentException', `Records size exceeds ${LIMITS.putRecordsBytesMax} bytes.`);
+  }
+  return writer.finish(arrivalMs);
+}
+
+function count(batch: AppendBatch, { failures }: AppendResult, stream: LiveStream, { metrics }: ActionContext): void {
+  const labels = { protocol: 'kinesis', stream: stream.document.name };
+  metrics.records.add(batch.count - failures.length, labels);
+  metrics.bytes.add(batchBytes(batch), labels);
+  for (const { code } of failures) metrics.failedRecords.add(1, { protocol: 'kinesis', code });
+}
+
+/** Some producers look for `"FailedRecordCount":0` as text, without a blank. */
+function answer(batch: AppendBatch, { offsets, failures }: AppendResult, stream: LiveStream): string {
+  const codes = new Map(failures.map(({ index, code }) => [index, code]));
+  let text = `{"FailedRecordCount":${failures.length},"Records":[`;
+  for (let i = 0; i < batch.count; i++) {
+    const shard = batch.shards[i] as number;
+    if (i > 0) text += ',';
+    const code = codes.size === 0 ? undefined : codes.get(i);
+    if (code === undefined) {
+      const sequenceNumber = stream.sequenceNumber[shard] as (offset: number) => string;
+      text += `{"SequenceNumber":"${sequenceNumber(offsets[i] as number)}","ShardId":"${stream.shardIds[shard]}"}`;
+    } else {
+      const message = `${stream.shardIds[shard]} in stream ${stream.document.name} could not store the record: ${code}`;
+      text += JSON.stringify({ ErrorCode: recordErrorType(code), ErrorMessage: message });
+    }
+  }
+  return `${text}]}`;
+}

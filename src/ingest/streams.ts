@@ -1,0 +1,190 @@
+/**
+ * Streams as both protocols see them: the catalog says which exist, the broker keeps their records, and this joins the two.
+ * A stream is in the catalog only while its storage exists: storage is made before the entry, and removed after it.
+ */
+import { LakewardError, isLakewardError } from '../model/errors.ts';
+import type { ShardRouter } from '../model/hash-range.ts';
+import { shardRouter, splitEvenly } from '../model/hash-range.ts';
+import { LIMITS } from '../model/limits.ts';
+import { sequenceNumbersOf } from '../model/sequence-number.ts';
+import type { ShardIndex, StreamDocument, StreamId } from '../model/stream.ts';
+import { asShard, asStreamId, formatShardId, isName } from '../model/stream.ts';
+import type { Broker, DamageReport } from '../ports/broker.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+
+/** A stream with what the hot path needs, made once for every version of its document. */
+export interface LiveStream {
+  readonly document: StreamDocument;
+  readonly router: ShardRouter;
+  /** By shard index: all but the sequence number itself is fixed. */
+  readonly sequenceNumber: readonly ((offset: number) => string)[];
+  /** By shard index. */
+  readonly shardIds: readonly string[];
+}
+
+export interface StreamDraft {
+  readonly name: string;
+  readonly shards: number;
+  readonly retentionMs: number;
+}
+
+export interface Streams {
+  /** Opens the storage of every stream of the catalog; gives what recovery found damaged. */
+  open(): Promise<readonly DamageReport[]>;
+  /** Throws `stream-not-found`. */
+  get(name: string): LiveStream;
+  find(name: string): LiveStream | undefined;
+  /** By name. */
+  list(): readonly StreamDocument[];
+  /** Ready for records when it resolves. Throws `argument-invalid`, `stream-exists`. */
+  create(draft: StreamDraft): Promise<StreamDocument>;
+  /** Creates what is not there and leaves the rest alone: for streams that the configuration declares. */
+  ensure(draft: StreamDraft): Promise<StreamDocument>;
+  /** Throws `stream-not-found`, and `stream-in-use` when a delivery reads it, unless forced. */
+  remove(name: string, options: { force: boolean }): Promise<void>;
+}
+
+export function createStreams({ broker, catalog, clock }: { broker: Broker; catalog: Catalog; clock: Clock }): Streams {
+  const live = new WeakMap<StreamDocument, LiveStream>();
+
+  function find(name: string): LiveStream | undefined {
+    const document = catalog.read().stream.get(name);
+    if (document === undefined) return undefined;
+    let stream = live.get(document);
+    if (stream === undefined) live.set(document, (stream = liveStream(document)));
+    return stream;
+  }
+
+  function get(name: string): LiveStream {
+    const stream = find(name);
+    if (stream === undefined) throw new LakewardError('stream-not-found', `there is no stream '${name}'`);
+    return stream;
+  }
+
+  async function create(draft: StreamDraft): Promise<StreamDocument> {
+    checkDraft(draft);
+    const refuse = (): never => {
+      throw new LakewardError('stream-exists', `there is a stream '${draft.name}' already`);
+    };
+    if (catalog.read().stream.has(draft.name)) refuse();
+    const document = documentOf(draft, asStreamId(clock.uuid()), clock.nowMs());
+    await broker.open(storageOf(document));
+    try {
+      await changed(catalog, (state) => {
+        if (state.stream.has(draft.name)) refuse();
+        return [{ kind: 'stream', key: draft.name, document }];
+      });
+    } catch (error) {
+      await broker.remove(document.id);
+      throw error;
+    }
+    return document;
+  }
+
+  return {
+    find,
+    get,
+    create,
+    open: async () => {
+      const reports: DamageReport[] = [];
+      for (const document of catalog.read().stream.values()) reports.push(await broker.open(storageOf(document)));
+      return reports;
+    },
+    list: () => [...catalog.read().stream.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ensure: async (draft) => {
+      const existing = find(draft.name)?.document;
+      if (existing !== undefined) return existing;
+      try {
+        return await create(draft);
+      } catch (error) {
+        // Somebody else was first, which is as good.
+        if (isLakewardError(error, 'stream-exists')) return get(draft.name).document;
+        throw error;
+      }
+    },
+    remove: async (name, { force }) => {
+      let id: StreamId | undefined;
+      await changed(catalog, (state) => {
+        const document = state.stream.get(name);
+        if (document === undefined) throw new LakewardError('stream-not-found', `there is no stream '${name}'`);
+        const readers = [...state.delivery.values()].filter(({ spec }) => spec.stream === name);
+        if (readers.length > 0 && !force) {
+          const names = readers.map(({ spec }) => spec.name).join(', ');
+          throw new LakewardError('stream-in-use', `deliveries read the stream '${name}': ${names}`);
+        }
+        id = document.id;
+        return [{ kind: 'stream', key: name }];
+      });
+      if (id !== undefined) await broker.remove(id);
+    },
+  };
+}
+
+/** Makes a change on the newest state, again when somebody else was faster. */
+async function changed(
+  catalog: Catalog,
+  edits: (state: ReturnType<Catalog['read']>) => Parameters<Catalog['change']>[1],
+): Promise<void> {
+  const triesMax = 10;
+  for (let tries = 1; ; tries++) {
+    const state = catalog.read();
+    try {
+      await catalog.change(state.version, edits(state));
+      return;
+    } catch (error) {
+      if (!isLakewardError(error, 'catalog-conflict') || tries === triesMax) throw error;
+    }
+  }
+}
+
+function checkDraft({ name, shards, retentionMs }: StreamDraft): void {
+  if (!isName(name)) {
+    const rule = `a stream name has 1 to ${LIMITS.nameCharsMax} characters of A-Z a-z 0-9 _ . -`;
+    throw new LakewardError('argument-invalid', `${rule} ('${name.slice(0, LIMITS.nameCharsMax)}')`);
+  }
+  if (!Number.isInteger(shards) || shards < 1 || shards > LIMITS.shardsMax) {
+    throw new LakewardError('argument-invalid', `a stream has 1 to ${LIMITS.shardsMax} shards (${shards})`);
+  }
+  const { retentionMsMin, retentionMsMax } = LIMITS;
+  if (!Number.isInteger(retentionMs) || retentionMs < retentionMsMin || retentionMs > retentionMsMax) {
+    const hours = `${retentionMsMin / 3_600_000} to ${retentionMsMax / 3_600_000} hours`;
+    throw new LakewardError('argument-invalid', `retention is ${hours} (${retentionMs / 3_600_000})`);
+  }
+}
+
+function documentOf({ name, shards, retentionMs }: StreamDraft, id: StreamId, nowMs: number): StreamDocument {
+  const ranges = splitEvenly(shards);
+  return {
+    name,
+    id,
+    createdMs: nowMs,
+    retentionMs,
+    shards: ranges.map(({ start, end }, index) => ({
+      index,
+      startingHashKey: String(start),
+      endingHashKey: String(end),
+      createdMs: nowMs,
+      parents: [],
+    })),
+  };
+}
+
+function storageOf({ id, shards, retentionMs }: StreamDocument): Parameters<Broker['open']>[0] {
+  return { id, shardCount: shards.length, retentionMs };
+}
+
+function liveStream(document: StreamDocument): LiveStream {
+  const byIndex = [...document.shards].sort((a, b) => a.index - b.index);
+  return {
+    document,
+    router: shardRouter(document.shards),
+    sequenceNumber: byIndex.map((shard) => sequenceNumbersOf(shard)),
+    shardIds: byIndex.map(({ index }) => formatShardId(index)),
+  };
+}
+
+/** The shards of a stream as positions are keyed. */
+export function shardsOf(document: StreamDocument): ShardIndex[] {
+  return document.shards.map(({ index }) => asShard(index));
+}
