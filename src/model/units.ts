@@ -38,5 +38,7 @@ function parseQuantity(text: string, pattern: string, units: Readonly<Record<str
   const unit = units[match?.[2] ?? ''];
   if (unit === undefined) return undefined;
   const value = Number(match?.[1]) * unit;
-  return Number.isSafeInteger(value) ? value : undefined;
+  const whole = Math.round(value);
+  // A fraction like 1.001 has no exact binary form; its product is off by far less than this.
+  return Number.isSafeInteger(whole) && Math.abs(value - whole) < 1e-6 ? whole : undefined;
 }

@@ -1,0 +1,143 @@
+/**
+ * The one loader: file, then environment, then flags, checked together, every problem told at once. Data only: nothing is opened
+ * or made. What a delivery may say is the delivery stage's business; here only an Avro file it names is read in.
+ */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { type ConfigProblem, configInvalid } from './config-problem.ts';
+import type { LOG_LEVELS } from './config-schema.ts';
+import type { ConfigValues } from './config-schema.ts';
+import { type Environment, processEnvironment } from './environment.ts';
+import { listeningProblems, repeatedNames } from './joint-rules.ts';
+import { type Flags, withOverrides } from './overrides.ts';
+import { isObject, readValues } from './read-values.ts';
+
+const DEFAULT_FILE = 'lakeward.yaml';
+const ENGINES_DEFAULT_MAX = 4;
+/** Bounds what aliases in a file can blow up to. */
+const YAML_ALIASES_MAX = 100;
+
+export interface Config {
+  /** Absolute path of the file read; absent when there is none. */
+  readonly file?: string;
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly open: boolean;
+    readonly keys: readonly { readonly id: string; readonly secret: string }[];
+    readonly drainMs: number;
+  };
+  readonly data: { readonly folder: string; readonly reserveBytes: number };
+  readonly lake: { readonly folder: string };
+  readonly log: { readonly segmentBytes: number; readonly groupDelayMs: number; readonly groupBytes: number };
+  readonly convert: { readonly engines: number; readonly memoryBytes: number };
+  readonly telemetry: { readonly level: (typeof LOG_LEVELS)[number] };
+  readonly streams: readonly { readonly name: string; readonly shards: number; readonly retentionMs: number }[];
+  /** As written, with the Avro file a `schema` names read in. */
+  readonly deliveries: readonly Readonly<Record<string, unknown>>[];
+  /** Not for operators: `LAKEWARD_CRASH_AT` names the step of landing at which the process kills itself, for crash tests. */
+  readonly testing: { readonly crashAt?: string };
+}
+
+export interface LoadOptions {
+  /** Default: `lakeward.yaml` in the working folder, when there is one. */
+  readonly file?: string;
+  readonly flags?: Flags;
+  readonly env?: Environment;
+  readonly workingFolder?: string;
+}
+
+/** Throws `config-invalid` with all problems in `details.problems`: path, value, accepted. */
+export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
+  const { flags = {}, env = processEnvironment(), workingFolder = process.cwd() } = options;
+  const file = resolve(workingFolder, options.file ?? DEFAULT_FILE);
+  const text = await readConfigFile(file, options.file !== undefined);
+  const written = text === undefined ? undefined : parseYaml(text, options.file ?? DEFAULT_FILE);
+  const folder = text === undefined ? workingFolder : dirname(file);
+
+  const { values, problems } = readValues(withOverrides(written, { flags, env, folder: workingFolder }), folder);
+  const joint = problems.length > 0 ? [] : [...listeningProblems(values), ...repeatedNames(values)];
+  const deliveries = Array.isArray(values?.deliveries) ? await readSchemas(values.deliveries, folder) : noDeliveries;
+  const all = [...problems, ...joint, ...deliveries.problems];
+  if (all.length > 0) throw configInvalid(text === undefined ? 'the configuration' : file, all);
+  const crashAt = env['LAKEWARD_CRASH_AT'];
+  return {
+    ...(text !== undefined && { file }),
+    ...settingsOf(values),
+    deliveries: deliveries.read,
+    testing: crashAt === undefined || crashAt === '' ? {} : { crashAt },
+  };
+}
+
+function settingsOf(values: ConfigValues): Omit<Config, 'file' | 'deliveries' | 'testing'> {
+  const { server, data, lake, log, convert, telemetry, streams } = values;
+  return {
+    server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
+    data: { folder: data.folder, reserveBytes: data.reserve },
+    lake: { folder: lake.folder ?? join(data.folder, 'lake') },
+    log: { segmentBytes: log.segmentBytes, groupDelayMs: log.groupDelay, groupBytes: log.groupBytes },
+    convert: { engines: convert.engines ?? defaultEngines(), memoryBytes: convert.memory },
+    telemetry: { level: telemetry.level as Config['telemetry']['level'] },
+    streams: streams.map(({ name, shards, retentionHours }) => ({
+      name,
+      shards,
+      retentionMs: retentionHours * 3_600_000,
+    })),
+  };
+}
+
+/** One core is left to the front door and the log. */
+function defaultEngines(): number {
+  return Math.min(Math.max(availableParallelism() - 1, 1), ENGINES_DEFAULT_MAX);
+}
+
+async function readConfigFile(file: string, mustExist: boolean): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    if (!mustExist && (cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw configInvalid(file, [
+      { path: '', value: (cause as Error).message, accepted: 'a YAML file that can be read' },
+    ]);
+  }
+}
+
+function parseYaml(text: string, file: string): unknown {
+  const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
+  const problems = document.errors.map(({ message }) => ({ path: '', value: message, accepted: 'valid YAML' }));
+  if (problems.length > 0) throw configInvalid(file, problems);
+  try {
+    return document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
+  } catch (cause) {
+    throw configInvalid(file, [{ path: '', value: (cause as Error).message, accepted: 'YAML with few aliases' }]);
+  }
+}
+
+interface DeliveriesRead {
+  readonly read: readonly Readonly<Record<string, unknown>>[];
+  readonly problems: readonly ConfigProblem[];
+}
+const noDeliveries: DeliveriesRead = { read: [], problems: [] };
+
+/** Replaces every `schema` that is the path of an Avro file by what the file says. */
+async function readSchemas(deliveries: readonly unknown[], folder: string): Promise<DeliveriesRead> {
+  const problems: ConfigProblem[] = [];
+  const read = deliveries.filter(isObject).map(async (delivery, i) => {
+    const { schema } = delivery;
+    if (typeof schema !== 'string' || schema === 'auto') return delivery;
+    try {
+      return { ...delivery, schema: { avro: JSON.parse(await readFile(resolve(folder, schema), 'utf8')) as unknown } };
+    } catch (cause) {
+      const value = `${schema} (${(cause as Error).message})`;
+      problems.push({
+        path: `deliveries[${i}].schema`,
+        value,
+        accepted: 'auto, {avro: …}, or the path of an Avro file',
+      });
+      return delivery;
+    }
+  });
+  return { read: await Promise.all(read), problems };
+}
