@@ -1,0 +1,45 @@
+/**
+ * Names of landed files: `<delivery>-<first arrival>-<nonce>-<n>.<ext>`. They tell a person what and when, sort by arrival within
+ * a delivery, and are unique because the nonce of a landing is: no name is ever used twice.
+ */
+import type { Compression, DataFormat } from '../model/delivery.ts';
+import { REJECTED_FOLDER } from '../model/lake-path.ts';
+
+const NONCE_CHARS = 16;
+
+export interface FileNameParts {
+  readonly delivery: string;
+  /** Arrival of the first record of the landing, epoch ms. */
+  readonly firstArrivalMs: number;
+  readonly nonce: string;
+}
+
+/** `parts` and the number of the file within its landing. */
+export function dataFileName(parts: FileNameParts, n: number, extension: string): string {
+  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${shortNonce(parts.nonce)}-${n}.${extension}`;
+}
+
+/** The one file of rejected rows of a landing; no data file of it has this name. */
+export function rejectedFileName(parts: FileNameParts): string {
+  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${shortNonce(parts.nonce)}-rejected.ndjson`;
+}
+
+/** Where the rejected rows of a delivery lie: a folder a day of arrival. */
+export function rejectedFolder(delivery: string, firstArrivalMs: number): string {
+  return `${REJECTED_FOLDER}/${delivery}/${new Date(firstArrivalMs).toISOString().slice(0, 10)}`;
+}
+
+export function extensionOf(format: DataFormat, compression: Compression): string {
+  if (format === 'parquet') return 'parquet';
+  return compression === 'gzip' ? `${format}.gz` : format;
+}
+
+/** `yyyyMMddTHHmmssZ`, UTC. */
+function compactTime(timeMs: number): string {
+  return `${new Date(timeMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+}
+
+/** The end of an id that begins with its time: the random part. */
+function shortNonce(nonce: string): string {
+  return nonce.replaceAll(/[^A-Za-z0-9]/g, '').slice(-NONCE_CHARS);
+}

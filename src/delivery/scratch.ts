@@ -1,0 +1,12 @@
+/**
+ * Local folders for converted files on their way to the lake. The delivery stage names what it needs; whoever composes the process
+ * gives it: this room does not touch the file system itself.
+ */
+export interface ScratchFolders {
+  /** A new, empty folder; its absolute path. */
+  make(): Promise<string>;
+  /** Removes a folder and what is in it; fine when there is none. */
+  remove(path: string): Promise<void>;
+  /** Removes all folders an earlier process left behind. Called once, before the first `make`. */
+  sweep(): Promise<void>;
+}

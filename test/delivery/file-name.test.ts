@@ -1,0 +1,28 @@
+/** Names of landed files. */
+import { expect, test } from 'vitest';
+import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from '../../src/delivery/file-name.ts';
+
+const parts = {
+  delivery: 'clicks',
+  firstArrivalMs: Date.UTC(2026, 10, 22, 9, 8, 7, 654),
+  nonce: '019aa9b2-1234-7abc-8def-0123456789ab',
+};
+
+test('a data file says delivery, first arrival, landing and number', () => {
+  expect(dataFileName(parts, 7, 'parquet')).toBe('clicks-20261122T090807Z-8def0123456789ab-7.parquet');
+});
+
+test('rejected rows have a name no data file has, in a folder a day', () => {
+  expect(rejectedFileName(parts)).toBe('clicks-20261122T090807Z-8def0123456789ab-rejected.ndjson');
+  expect(rejectedFolder('clicks', parts.firstArrivalMs)).toBe('_rejected/clicks/2026-11-22');
+});
+
+test.each([
+  ['parquet', 'zstd', 'parquet'],
+  ['csv', 'none', 'csv'],
+  ['csv', 'gzip', 'csv.gz'],
+  ['ndjson', 'none', 'ndjson'],
+  ['ndjson', 'gzip', 'ndjson.gz'],
+] as const)('%s with %s ends in %s', (format, compression, extension) => {
+  expect(extensionOf(format, compression)).toBe(extension);
+});

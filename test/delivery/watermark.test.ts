@@ -1,0 +1,70 @@
+/** Watermarks, closing units and late rows. */
+import { describe, expect, test } from 'vitest';
+import { closingUnit, countLateRows, nextWatermark, unitEndMs } from '../../src/delivery/watermark.ts';
+
+const NOW = Date.UTC(2026, 0, 1, 12);
+const base = { nowMs: NOW, idleAfterMs: 60_000, allowedLatenessMs: 10_000, previousMs: undefined };
+const shard = (highMs: number | undefined, quietMs = 0, readToEnd = true) => ({
+  highMs,
+  readToEnd,
+  lastRecordMs: NOW - quietMs,
+});
+
+describe('the watermark', () => {
+  test('is the least of the shards less the allowed lateness', () => {
+    expect(nextWatermark({ ...base, shards: [shard(NOW - 5000), shard(NOW - 9000)] })).toBe(NOW - 19_000);
+  });
+
+  test('is not held back by a shard that is read to its end and quiet', () => {
+    expect(nextWatermark({ ...base, shards: [shard(NOW - 5000), shard(NOW - 900_000, 60_000)] })).toBe(NOW - 15_000);
+    expect(nextWatermark({ ...base, shards: [shard(undefined, 60_000)] })).toBe(NOW - 10_000);
+  });
+
+  test('is held back by a quiet shard with records left to read', () => {
+    expect(nextWatermark({ ...base, shards: [shard(NOW - 900_000, 900_000, false)] })).toBe(NOW - 910_000);
+  });
+
+  test('stands still while a busy shard is unknown, and never goes back', () => {
+    expect(nextWatermark({ ...base, shards: [shard(undefined)] })).toBeUndefined();
+    expect(nextWatermark({ ...base, previousMs: NOW - 1, shards: [shard(undefined)] })).toBe(NOW - 1);
+    expect(nextWatermark({ ...base, previousMs: NOW - 1, shards: [shard(NOW - 5000)] })).toBe(NOW - 1);
+  });
+
+  test('never passes the clock, even with times in the future', () => {
+    expect(nextWatermark({ ...base, shards: [shard(NOW + 3_600_000)] })).toBe(NOW - 10_000);
+  });
+});
+
+describe('the end of a partition in time', () => {
+  test.each([
+    ['yyyy', '2027-01-01T00:00:00.000Z'],
+    ['MM', '2027-01-01T00:00:00.000Z'],
+    ['dd', '2027-01-01T00:00:00.000Z'],
+    ['HH', '2027-01-01T00:00:00.000Z'],
+    ['mm', '2026-12-31T23:31:00.000Z'],
+  ] as const)('by %s', (unit, end) => {
+    expect(new Date(unitEndMs(Date.UTC(2026, 11, 31, 23, 30, 59, 999), unit)).toISOString()).toBe(end);
+  });
+
+  test('holds before 1970', () => {
+    expect(new Date(unitEndMs(-1, 'HH')).toISOString()).toBe('1970-01-01T00:00:00.000Z');
+  });
+
+  test('exists only for layouts whose units begin with the year and leave none out', () => {
+    expect(closingUnit(['yyyy', 'MM', 'dd', 'HH'])).toBe('HH');
+    expect(closingUnit(['yyyy'])).toBe('yyyy');
+    expect(closingUnit(['MM', 'dd'])).toBeUndefined();
+    expect(closingUnit([])).toBeUndefined();
+  });
+});
+
+test('rows are late when their partition had ended by the watermark', () => {
+  const files = [
+    { rows: 3, eventMaxMs: NOW - 1 },
+    { rows: 4, eventMaxMs: NOW },
+  ];
+  expect(countLateRows(files, 'HH', NOW)).toBe(3);
+  expect(countLateRows(files, 'HH', NOW - 1)).toBe(0);
+  expect(countLateRows(files, undefined, NOW)).toBe(0);
+  expect(countLateRows(files, 'HH', undefined)).toBe(0);
+});
