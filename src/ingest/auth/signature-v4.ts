@@ -41,14 +41,14 @@ const EXPIRES_SECONDS_MAX = 7 * 86_400;
 export function signatureFormProblem({ request, query }: SignedRequest): SignatureProblem | undefined {
   const header = headerOf(request, 'authorization');
   const fromQuery = query.includes('X-Amz-') ? new URLSearchParams(query) : undefined;
-  const queried = fromQuery?.has('X-Amz-Algorithm') === true;
-  if (header !== undefined && queried) {
+  const queried = fromQuery?.has('X-Amz-Algorithm') === true ? fromQuery : undefined;
+  if (header !== undefined && queried !== undefined) {
     return {
       type: 'InvalidSignatureException',
       message: `Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.`,
     };
   }
-  if (queried) return queryFormProblem(fromQuery as URLSearchParams);
+  if (queried !== undefined) return queryFormProblem(queried);
   if (header === undefined)
     return { type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' };
   return headerFormProblem(request, header);

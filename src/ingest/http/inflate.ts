@@ -3,6 +3,7 @@
  * output, its ratio to the input, the memory all requests share. One encoding only: stacked ones multiply a bomb.
  */
 import { Buffer } from 'node:buffer';
+import type { Transform } from 'node:stream';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { LakewardError } from '../../model/errors.ts';
 import { MIB } from '../../model/limits.ts';
@@ -50,11 +51,11 @@ export async function inflate(body: Buffer, encoding: string | undefined, bounds
   return Buffer.concat(chunks, length);
 }
 
-function decompressor(name: string): ReturnType<typeof createGunzip> {
+function decompressor(name: string): Transform {
   if (name === 'gzip' || name === 'x-gzip') return createGunzip({ chunkSize: CHUNK_BYTES });
   if (name === 'zstd') {
     const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX };
-    return createZstdDecompress({ chunkSize: CHUNK_BYTES, params }) as unknown as ReturnType<typeof createGunzip>;
+    return createZstdDecompress({ chunkSize: CHUNK_BYTES, params });
   }
   throw new LakewardError(
     'body-invalid',

@@ -35,17 +35,17 @@ export interface Action {
 /** Body bound of actions without records: as long as the longest token, and some. */
 const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
-/** Ties the type of the input to its shape, by hand: the shape has been checked when `run` is called. */
-export function defineAction<I>(action: {
+/** `run` names the type its input has once it was checked against the shape; the two agree by hand. */
+export function defineAction(action: {
   readonly name: string;
   readonly input: StructureShape;
   readonly bodyBytesMax?: number;
   readonly check?: (input: unknown) => void;
-  readonly run: (input: I, context: ActionContext) => Promise<ActionResult> | ActionResult;
+  readonly run: (input: never, context: ActionContext) => Promise<ActionResult> | ActionResult;
 }): Action {
   return {
     ...action,
     bodyBytesMax: action.bodyBytesMax ?? CONTROL_BODY_BYTES_MAX,
-    run: (input, context) => action.run(input as I, context),
+    run: (input, context) => action.run(input as never, context),
   };
 }

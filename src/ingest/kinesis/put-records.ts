@@ -4,30 +4,23 @@
  * the broker could not store fails alone.
  */
 import { LIMITS } from '../../model/limits.ts';
-import type { ShardIndex } from '../../model/stream.ts';
 import type { AppendBatch } from '../../model/record-batch.ts';
 import { batchBytes } from '../../model/record-batch.ts';
 import type { AppendResult } from '../../ports/broker.ts';
-import { batchWriter } from '../batch-writer.ts';
 import type { LiveStream } from '../streams.ts';
 import type { ActionContext } from './action.ts';
 import { defineAction } from './action.ts';
 import { refuseDryRun } from './dry-run.ts';
-import { explicitShard } from './explicit-hash-key.ts';
+import type { WireRecord } from './record-intake.ts';
+import { gatherRecords } from './record-intake.ts';
 import type { StructureShape } from './shape.ts';
 import { HASH_KEY, PARTITION_KEY, STREAM_ARN, STREAM_NAME, checkInput } from './shape.ts';
 import type { StreamAddress } from './stream-address.ts';
 import { streamIn } from './stream-address.ts';
-import { WireError, recordErrorType } from './wire-error.ts';
-
-interface PutRecord {
-  readonly Data: string;
-  readonly PartitionKey: string;
-  readonly ExplicitHashKey?: string | null;
-}
+import { recordErrorType } from './wire-error.ts';
 
 interface PutRecordsInput extends StreamAddress {
-  readonly Records: readonly PutRecord[];
+  readonly Records: readonly WireRecord[];
   readonly DryRun?: boolean | null;
 }
 
@@ -51,16 +44,19 @@ const INPUT: StructureShape = {
   },
 };
 
-export const putRecords = defineAction<PutRecordsInput>({
+export const putRecords = defineAction({
   name: 'PutRecords',
   input: INPUT,
   bodyBytesMax: LIMITS.bodyBytesMax,
   check: (input) => {
     if (!isPlain(input as Partial<PutRecordsInput>)) checkInput(INPUT, input);
   },
-  run: async (input, context) => {
+  run: async (input: PutRecordsInput, context) => {
     const stream = streamIn(input, context.streams);
-    const batch = gather(input.Records, stream, context.clock.nowMs());
+    const batch = gatherRecords(input.Records, stream, {
+      arrivalMs: context.clock.nowMs(),
+      nameOf: (i) => `Records.${i + 1}.Data`,
+    });
     refuseDryRun(input);
     const result = await context.broker.append(stream.document.id, batch);
     count(batch, result, stream, context);
@@ -73,39 +69,12 @@ function isPlain({ Records, StreamName, StreamARN, DryRun }: Partial<PutRecordsI
   if (!Array.isArray(Records) || Records.length < 1 || Records.length > LIMITS.putRecordsMax) return false;
   if (typeof StreamName !== 'string' || !/^[a-zA-Z0-9_.-]{1,128}$/.test(StreamName)) return false;
   if (StreamARN !== undefined || DryRun !== undefined) return false;
-  for (const record of Records as readonly (Partial<PutRecord> | null)[]) {
+  for (const record of Records as readonly (Partial<WireRecord> | null)[]) {
     if (typeof record?.Data !== 'string' || typeof record.PartitionKey !== 'string') return false;
     const { length } = record.PartitionKey;
     if (length < 1 || length > LIMITS.partitionKeyCharsMax || record.ExplicitHashKey !== undefined) return false;
   }
   return true;
-}
-
-function gather(records: readonly PutRecord[], stream: LiveStream, arrivalMs: number): AppendBatch {
-  let keyBytes = 0;
-  let dataBytes = 0;
-  for (const { Data, PartitionKey } of records) {
-    keyBytes += PartitionKey.length * 3;
-    dataBytes += (Data.length >> 2) * 3;
-  }
-  const writer = batchWriter(stream.router, { records: records.length, keyBytes, dataBytes });
-  let bytes = 0;
-  for (let i = 0; i < records.length; i++) {
-    const { Data, PartitionKey, ExplicitHashKey } = records[i] as PutRecord;
-    let shard: ShardIndex | undefined;
-    if (ExplicitHashKey !== undefined && ExplicitHashKey !== null) shard = explicitShard(ExplicitHashKey, stream);
-    if (!writer.addBase64(Data, PartitionKey, shard)) {
-      throw new WireError('SerializationException', `'Records.${i + 1}.Data' is not base64 text`);
-    }
-    if (writer.bytes - bytes > LIMITS.recordBytesMax) {
-      throw new WireError('InvalidArgumentException', `Record ${i + 1} exceeds ${LIMITS.recordBytesMax} bytes.`);
-    }
-    bytes = writer.bytes;
-  }
-  if (bytes > LIMITS.putRecordsBytesMax) {
-    throw new WireError('InvalidArgumentException', `Records size exceeds ${LIMITS.putRecordsBytesMax} bytes.`);
-  }
-  return writer.finish(arrivalMs);
 }
 
 function count(batch: AppendBatch, { failures }: AppendResult, stream: LiveStream, { metrics }: ActionContext): void {

@@ -124,7 +124,7 @@ function checkConstraints(shape: Shape, value: unknown, { path, problems }: Find
       return;
     }
     case 'map':
-      checkLength(shape, Object.keys(value as JsonObject).length, fail);
+      checkLength(shape, Object.keys(value).length, fail);
       return;
     case 'structure':
       checkStructure(shape, value as JsonObject, { path, problems });
