@@ -1,0 +1,53 @@
+/**
+ * Takes whole segments whose youngest record is past retention, oldest first. The new beginning of the log is durable before a file
+ * goes, so a crash never brings old records back; on a disk so full that even that cannot be written, the oldest
+ * segment goes first.
+ */
+import { isFull } from './file-system.ts';
+import { removeSegmentFiles } from './recovery-files.ts';
+import { roll, storeState } from './segments.ts';
+import type { Segment, StreamLog } from './stream-log.ts';
+
+/** Gives the bytes freed. */
+export function retain(log: StreamLog, nowMs: number): Promise<number> {
+  return log.exclusive(async () => {
+    const cutoffMs = nowMs - log.retentionMs;
+    const isOld = (segment: Segment): boolean => segment.sums.maxArrivalMs.every((ms) => ms < cutoffMs);
+    const kept = log.segments.findIndex((segment) => !isOld(segment));
+    const last = log.segments.at(-1);
+    if (kept === -1 && last?.index !== undefined && last.index.count() > 0) {
+      await roll(log).catch((error: unknown) => {
+        log.log.warn('no new segment could begin, the last one stays', { stream: log.id, error });
+      });
+    }
+    const old = log.segments.slice(0, kept === -1 ? log.segments.length - 1 : kept);
+    if (old.length === 0) return 0;
+    await Promise.all(log.background);
+    return drop(log, old);
+  });
+}
+
+async function drop(log: StreamLog, old: readonly Segment[]): Promise<number> {
+  const first = log.segments[old.length];
+  if (first === undefined) throw new Error('retention leaves a segment');
+  log.segments = log.segments.slice(old.length);
+  log.retainedFrom = first.base;
+  log.expired = log.expired.map((end, shard) =>
+    Math.max(end, first.starts[shard] ?? 0, ...old.map(({ sums }) => sums.next[shard] ?? 0)),
+  );
+  log.damaged = log.damaged.filter(({ shard, to }) => to > (log.expired[shard] ?? 0));
+  let remaining = old;
+  try {
+    await storeState(log);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    const [oldest, ...rest] = old;
+    if (oldest !== undefined) await removeSegmentFiles(log, oldest);
+    await storeState(log);
+    remaining = rest;
+  }
+  for (const segment of remaining) await removeSegmentFiles(log, segment);
+  await log.files.syncFolder(log.folder);
+  log.log.info('segments past retention removed', { stream: log.id, segments: old.length });
+  return old.reduce((bytes, { end }) => bytes + end, 0);
+}
