@@ -9,8 +9,10 @@ import type { Deliveries } from '../ports/deliveries.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { bytesInFlight } from './admission/bytes-in-flight.ts';
 import { bearerCheck } from './auth/bearer.ts';
-import { checkListening } from './auth/listening-rule.ts';
+import { checkHost, checkListening } from './auth/listening-rule.ts';
 import { errorAnswer, apiErrorOf } from './http/api-error.ts';
+import type { ControlApi } from './http/control-api.ts';
+import { createControlApi } from './http/control-api.ts';
 import { postRecords } from './http/post-records.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
 import { kinesisWire } from './kinesis/wire.ts';
@@ -51,7 +53,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const checkBearer = bearerCheck(server.keys);
   const services = { streams, broker, clock, metrics };
   const kinesis = kinesisWire({ keys: server.keys, bounds, clock, metrics, log, services });
-  let closing = false;
+  const closing = new AbortController();
+  let control: ControlApi | undefined;
 
   async function records(name: string, exchange: Exchange): Promise<void> {
     const { request, response, requestId } = exchange;
@@ -59,7 +62,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     let code = 'ok';
     try {
       checkBearer(headerOf(request, 'authorization'));
-      if (closing) throw new LakewardError('service-stopping', 'the server is stopping');
+      if (closing.signal.aborted) throw new LakewardError('service-stopping', 'the server is stopping');
       answer = await postRecords(name, exchange, { ...services, bounds });
     } catch (error) {
       const problem = apiErrorOf(error);
@@ -75,9 +78,11 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
 
   async function dispatch(exchange: Exchange): Promise<void> {
     const { request, path } = exchange;
+    checkHost(headerOf(request, 'host') ?? headerOf(request, ':authority'), server);
     const stream = request.method === 'POST' ? RECORDS_PATH.exec(path)?.[1] : undefined;
     if (stream !== undefined) return records(nameOf(stream), exchange);
-    return kinesis(exchange);
+    if (headerOf(request, 'x-amz-target') !== undefined || path === '/') return kinesis(exchange);
+    control?.handle(exchange);
   }
 
   const port = openPort({
@@ -104,19 +109,29 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       dispatch(exchange).catch((error: unknown) => {
         log.error('request failed', { requestId: exchange.requestId, error });
         exchange.reservation.release();
+        request.resume();
         send(response, errorAnswer(apiErrorOf(error), exchange.requestId));
       });
     },
   });
 
   return {
-    listen: () => {
+    listen: async () => {
       checkListening(server);
+      control = await createControlApi({
+        ...services,
+        telemetry,
+        checkBearer,
+        deliveries: options.deliveries,
+        status: options.status,
+        closing: closing.signal,
+      });
       return port.listen();
     },
-    close: () => {
-      closing = true;
-      return port.close();
+    close: async () => {
+      closing.abort();
+      await port.close();
+      await control?.close();
     },
   };
 }

@@ -14,7 +14,7 @@ export interface ServerConfig {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Lets anybody in without a key, also from other machines. */
+  /** Lets anybody in from other machines too, when no keys are configured. */
   readonly open: boolean;
   readonly keys: readonly AccessKey[];
   readonly bounds?: Partial<ServerBounds>;
@@ -44,7 +44,7 @@ const BOUNDS: ServerBounds = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   idleTimeoutMs: 65_000,
-  stallTimeoutMs: 120_000,
+  stallTimeoutMs: 300_000,
   connectionsMax: 4096,
   h2StreamsMax: 256,
   inFlightBytesMax: 192 * MIB,

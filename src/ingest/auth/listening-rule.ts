@@ -19,7 +19,21 @@ export function checkListening({ host, open, keys }: Pick<ServerConfig, 'host' |
   );
 }
 
+/**
+ * While nobody needs a key, a request must name this machine in its `Host`: a web page that lets its own name point here would come
+ * with that name, and reach the streams of whoever visits it. Throws `unauthorized`.
+ */
+export function checkHost(authority: string | undefined, { open, keys }: Pick<ServerConfig, 'open' | 'keys'>): void {
+  if (open || keys.length > 0) return;
+  const name = (authority ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (name === '' || isLoopback(name.toLowerCase())) return;
+  throw new LakewardError(
+    'unauthorized',
+    `without keys only requests to this machine by a loopback name are served, not to '${name.slice(0, 100)}'; configure server.keys or set server.open`,
+  );
+}
+
 function isLoopback(host: string): boolean {
   if (isIP(host) === 4) return host.startsWith('127.');
-  return host === 'localhost' || host === '::1';
+  return host === 'localhost' || host.endsWith('.localhost') || host === '::1';
 }

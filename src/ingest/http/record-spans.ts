@@ -82,6 +82,11 @@ export function wholeSpan(body: Uint8Array): RecordSpans {
   return spans.finish();
 }
 
+/** Deepest nesting of brackets outside strings. */
+export function nestingOf(body: Uint8Array): number {
+  return nesting(body, 0, body.length);
+}
+
 /** The first byte that is not blank, or undefined. */
 export function firstByte(body: Uint8Array): number | undefined {
   return body[skipBlanks(body, 0)];

@@ -1,0 +1,98 @@
+/** Streams in the control API: list, create, describe, delete, and reading all shards of one (`stream tail`). */
+import Type from 'typebox';
+import { LIMITS } from '../../model/limits.ts';
+import type { StreamDocument } from '../../model/stream.ts';
+import { asShard, formatShardId } from '../../model/stream.ts';
+import type { Broker } from '../../ports/broker.ts';
+import { shardsOf } from '../streams.ts';
+import type { ControlApiOptions, Route } from './control-api.ts';
+import { readRecords } from './read-records.ts';
+
+const HOUR_MS = 3_600_000;
+
+const DRAFT = Type.Object(
+  {
+    name: Type.String(),
+    shards: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.shardsMax })),
+    retentionHours: Type.Optional(
+      Type.Number({ minimum: LIMITS.retentionMsMin / HOUR_MS, maximum: LIMITS.retentionMsMax / HOUR_MS }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export interface StreamView {
+  readonly name: string;
+  readonly id: string;
+  readonly createdMs: number;
+  readonly retentionHours: number;
+  readonly shards: readonly object[];
+  /** Kept now. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export function streamRoutes(options: ControlApiOptions): Route[] {
+  const { streams, broker } = options;
+  return [
+    {
+      method: 'GET',
+      path: '/v1/streams',
+      handle: async () => ({ body: { streams: await streamViews(options) } }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/streams',
+      bodySchema: DRAFT,
+      handle: async ({ body }) => {
+        const { name, shards = 1, retentionHours } = body as Type.Static<typeof DRAFT>;
+        const retentionMs = retentionHours === undefined ? LIMITS.retentionMsDefault : retentionHours * HOUR_MS;
+        const document = await streams.create({ name, shards, retentionMs: Math.round(retentionMs) });
+        return { status: 201, body: await streamView(document, broker) };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/streams/:stream',
+      handle: async ({ parameters }) => ({
+        body: await streamView(streams.get(parameters['stream'] ?? '').document, broker),
+      }),
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/streams/:stream',
+      handle: async ({ parameters, query }) => {
+        await streams.remove(parameters['stream'] ?? '', { force: query['force'] === 'true' });
+        return { body: {} };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/streams/:stream/records',
+      handle: async (call) => ({ body: await readRecords(call, options) }),
+    },
+  ];
+}
+
+/** All streams by name. */
+export function streamViews({ streams, broker }: ControlApiOptions): Promise<StreamView[]> {
+  return Promise.all(streams.list().map((document) => streamView(document, broker)));
+}
+
+async function streamView(document: StreamDocument, broker: Broker): Promise<StreamView> {
+  const { name, id, createdMs, retentionMs } = document;
+  const earliest = new Map(
+    await Promise.all(
+      shardsOf(document).map(async (shard) => [shard, await broker.locate(id, shard, 'earliest')] as const),
+    ),
+  );
+  const { records, bytes } = await broker.pending(id, earliest, { minBytes: 0, minRecords: 0, waitMs: 0 });
+  const shards = document.shards.map(({ index, startingHashKey, endingHashKey, parents, closedMs }) => ({
+    id: formatShardId(asShard(index)),
+    startingHashKey,
+    endingHashKey,
+    parents: parents.map(formatShardId),
+    closed: closedMs !== undefined,
+  }));
+  return { name, id, createdMs, retentionHours: retentionMs / HOUR_MS, shards, records, bytes };
+}
