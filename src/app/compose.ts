@@ -1,0 +1,184 @@
+/**
+ * The only place that picks implementations and joins the stages: one process with an embedded broker and a folder as the lake. Opening goes
+ * down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
+ * deliveries land what fits into the grace, then engines, broker and at last the lock.
+ */
+import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
+import { lockFolder } from '../broker/embedded/folder-lock.ts';
+import { createCatalog } from '../catalog/catalog.ts';
+import { systemClock } from '../clock/system-clock.ts';
+import type { Config } from '../config/load.ts';
+import { duckdbConverter } from '../convert/duckdb-converter.ts';
+import { createDeliveries } from '../delivery/deliveries.ts';
+import { createFrontDoor } from '../ingest/front-door.ts';
+import { createStreams } from '../ingest/streams.ts';
+import { openFileStore } from '../lake/file/file-store.ts';
+import type { Broker } from '../ports/broker.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Scheduler } from '../ports/scheduler.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { intervalScheduler } from '../schedule/interval/interval-scheduler.ts';
+import { createTelemetry } from '../telemetry/telemetry.ts';
+import { backgroundTasks } from './background-tasks.ts';
+import { crashStep } from './crash-step.ts';
+import { dataFolder } from './data-folder.ts';
+import { diskFacts } from './disk.ts';
+import { openKnownLake } from './open-lake.ts';
+import { packageVersion } from './package-version.ts';
+import { scratchFolders } from './scratch-folders.ts';
+import type { Shutdown } from './shutdown.ts';
+import { createShutdown } from './shutdown.ts';
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+}
+
+export interface RunningServer {
+  readonly address: ServerAddress;
+  /** Stops accepting, finishes requests, lands what waits as far as the configured grace allows, releases everything. Idempotent. */
+  close(reason: string): Promise<void>;
+}
+
+/** What later stages are built on, as soon as it is open. */
+interface Ground {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly shutdown: Shutdown;
+}
+
+interface Stores extends Ground {
+  readonly broker: Broker;
+  readonly catalog: Catalog;
+  readonly scheduler: Scheduler;
+}
+
+/** A server that takes records when it resolves. Whatever was opened before a failure is closed again. */
+export async function startServer(config: Config): Promise<RunningServer> {
+  const clock = systemClock();
+  const telemetry = createTelemetry({ level: config.telemetry.level });
+  const shutdown = createShutdown({ clock, log: telemetry.log });
+  const startedMs = clock.nowMs();
+  try {
+    const stores = await openStores({ config, clock, telemetry, shutdown });
+    const deliveries = await openDeliveries(stores);
+    const address = await openFrontDoor(stores, deliveries, startedMs);
+    for (const job of backgroundTasks({ ...stores, disk: () => diskOf(config) })) stores.scheduler.add(job);
+    telemetry.log.info('ready', { url: address.url, data: config.data.folder, lake: config.lake.folder });
+    return { address, close: (reason) => shutdown.close(reason) };
+  } catch (error) {
+    // The reason for the failed start is what the caller must see, not what went wrong while tidying up after it.
+    await shutdown.close('the start failed').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openStores(ground: Ground): Promise<Stores> {
+  const { config, clock, telemetry, shutdown } = ground;
+  const { folder } = config.data;
+  const lock = await lockFolder(folder);
+  shutdown.opened('folder lock', () => lock.release());
+
+  const broker = await openEmbeddedBroker({
+    folder: dataFolder(folder).streams,
+    clock,
+    telemetry,
+    options: {
+      segmentBytes: config.log.segmentBytes,
+      groupBytes: config.log.groupBytes,
+      reserveBytes: config.data.reserveBytes,
+    },
+  });
+  shutdown.opened('broker', () => broker.close());
+
+  const catalog = createCatalog({ store: await openFileStore({ folder, clock }), clock });
+  await catalog.open();
+  shutdown.opened('catalog', () => catalog.close());
+
+  const streams = createStreams({ broker, catalog, clock });
+  for (const report of await streams.open()) {
+    if (report.gaps.length === 0 && report.tornBytes === 0) continue;
+    telemetry.log.warn('stream recovered', { stream: report.stream, gaps: report.gaps, tornBytes: report.tornBytes });
+  }
+  for (const draft of config.streams) await streams.ensure(draft);
+
+  const scheduler = intervalScheduler({ clock, telemetry });
+  shutdown.opened('scheduler', () => scheduler.close());
+  return { ...ground, broker, catalog, scheduler };
+}
+
+async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createDeliveries>> {
+  const { config, clock, telemetry, shutdown, broker, catalog, scheduler } = stores;
+  const { lakes, scratch } = dataFolder(config.data.folder);
+  const lake = await openKnownLake({
+    folder: config.lake.folder,
+    memory: lakes,
+    scratchFolder: scratch.probes,
+    clock,
+  });
+  const converter = duckdbConverter({
+    ...config.convert,
+    scratchFolder: scratch.engines,
+    telemetry,
+    clock,
+  });
+  shutdown.opened('converter', () => converter.close());
+  await converter.open();
+
+  const deliveries = createDeliveries({
+    broker,
+    catalog,
+    converter,
+    ...lake,
+    clock,
+    telemetry,
+    scheduler,
+    scratch: scratchFolders({ folder: scratch.landings, clock }),
+    writer: `${process.pid}-${clock.uuid()}`,
+    ...crashStep(config.testing.crashAt),
+  });
+  shutdown.opened('deliveries', () => deliveries.close());
+  await deliveries.declare(config.deliveries.map((written) => deliveries.parse(written)));
+  await deliveries.open();
+  shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
+  return deliveries;
+}
+
+async function openFrontDoor(
+  stores: Stores,
+  deliveries: ReturnType<typeof createDeliveries>,
+  startedMs: number,
+): Promise<ServerAddress> {
+  const { config, clock, telemetry, shutdown, broker, catalog } = stores;
+  const { host, port, open, keys } = config.server;
+  const frontDoor = createFrontDoor({
+    broker,
+    catalog,
+    deliveries,
+    clock,
+    telemetry,
+    server: { host, port, open, keys },
+    status: async () => ({
+      version: packageVersion(),
+      startedMs,
+      nodeVersion: process.versions.node,
+      dataFolder: config.data.folder,
+      lake: config.lake.folder,
+      roles: ['ingest', 'deliver'],
+      disk: await diskOf(config),
+      memoryBytes: process.memoryUsage.rss(),
+      notReady: deliveries.complaints().map(({ delivery, trouble }) => `delivery ${delivery}: ${trouble.code}`),
+    }),
+  });
+  shutdown.opened('front door', () => frontDoor.close());
+  const bound = await frontDoor.listen();
+  const name = bound.host.includes(':') ? `[${bound.host}]` : bound.host;
+  return { ...bound, url: `http://${name}:${bound.port}` };
+}
+
+function diskOf(config: Config): ReturnType<typeof diskFacts> {
+  return diskFacts(config.data.folder, config.data.reserveBytes);
+}

@@ -1,0 +1,62 @@
+/**
+ * Shapes of the control API's answers that are not ports' shapes, as clients read them. The front door writes them, the command
+ * line reads them; a test that runs every command against a real server holds the two together.
+ */
+import type { DeliveryStatus } from '../ports/deliveries.ts';
+
+export type { DataFile, RejectedRow } from '../model/data-file.ts';
+export type { DeliveryStatus, Page } from '../ports/deliveries.ts';
+
+export interface StreamView {
+  readonly name: string;
+  readonly id: string;
+  readonly createdMs: number;
+  readonly retentionHours: number;
+  readonly shards: readonly {
+    readonly id: string;
+    readonly startingHashKey: string;
+    readonly endingHashKey: string;
+    readonly parents: readonly string[];
+    readonly closed: boolean;
+  }[];
+  /** Kept now. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface ServerStatus {
+  readonly version: string;
+  readonly startedMs: number;
+  readonly nodeVersion: string;
+  readonly dataFolder: string;
+  readonly lake: string;
+  readonly roles: readonly string[];
+  readonly streams: readonly StreamView[];
+  readonly deliveries: readonly DeliveryStatus[];
+  readonly disk: { readonly freeBytes: number; readonly reserveBytes: number };
+  readonly memoryBytes: number;
+}
+
+export interface PutAnswer {
+  readonly accepted: number;
+  readonly failed: number;
+  readonly records: readonly {
+    readonly index: number;
+    readonly shard?: string;
+    readonly sequenceNumber?: string;
+    readonly code?: string;
+    readonly reason?: string;
+  }[];
+}
+
+export interface TailAnswer {
+  readonly records: readonly {
+    readonly shard: string;
+    readonly sequenceNumber: string;
+    readonly partitionKey: string;
+    readonly arrival: string;
+    readonly data?: string;
+    readonly dataBase64?: string;
+  }[];
+  readonly cursor: string;
+}

@@ -1,0 +1,49 @@
+/** Every command there is, in the order of the help. */
+import type { Command } from './command.ts';
+import { deliveryCreate } from './delivery/create.ts';
+import { deliveryDelete } from './delivery/delete.ts';
+import { deliveryDescribe } from './delivery/describe.ts';
+import { deliveryFlush } from './delivery/flush.ts';
+import { deliveryList } from './delivery/list.ts';
+import { deliveryPause } from './delivery/pause.ts';
+import { deliveryResume } from './delivery/resume.ts';
+import { deliveryUpdate } from './delivery/update.ts';
+import { demo } from './demo/demo.ts';
+import { lakeLs } from './lake/ls.ts';
+import { lakeShow } from './lake/show.ts';
+import { logVerify } from './log/verify.ts';
+import { put } from './put/put.ts';
+import { rejectedList } from './rejected/list.ts';
+import { rejectedShow } from './rejected/show.ts';
+import { serve } from './serve.ts';
+import { status } from './status.ts';
+import { streamCreate } from './stream/create.ts';
+import { streamDelete } from './stream/delete.ts';
+import { streamDescribe } from './stream/describe.ts';
+import { streamList } from './stream/list.ts';
+import { streamTail } from './stream/tail.ts';
+
+export const COMMANDS: readonly Command[] = [
+  serve,
+  demo,
+  status,
+  put,
+  streamCreate,
+  streamList,
+  streamDescribe,
+  streamDelete,
+  streamTail,
+  deliveryCreate,
+  deliveryList,
+  deliveryDescribe,
+  deliveryUpdate,
+  deliveryFlush,
+  deliveryPause,
+  deliveryResume,
+  deliveryDelete,
+  lakeLs,
+  lakeShow,
+  rejectedList,
+  rejectedShow,
+  logVerify,
+];

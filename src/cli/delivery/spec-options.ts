@@ -1,0 +1,106 @@
+/**
+ * The options that make up a delivery's specification, for `create` and `update`, in the form an operator writes: the server parses
+ * and checks them, this file only gathers. What an update does not name stays as it is.
+ */
+import { readFile } from 'node:fs/promises';
+import type { DeliverySpec } from '../../model/delivery.ts';
+import type { Invocation, OptionSpec } from '../command.ts';
+import { UsageError } from '../exit-code.ts';
+
+export type WrittenSpec = Readonly<Record<string, unknown>>;
+
+export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  layout: {
+    value: 'template',
+    about: 'folders, like year={yyyy}/month={MM}/day={dd}/hour={HH}/ (the default) or product_id={product_id}/',
+  },
+  'event-time': {
+    value: 'field[:form]',
+    about: 'field of the event time, form iso (default), s, ms or us; or arrival',
+  },
+  format: { value: 'format', about: 'parquet (default), csv or ndjson' },
+  compression: { value: 'codec', about: 'zstd, snappy, gzip (parquet); none, gzip (csv, ndjson)' },
+  schema: { value: 'file', about: 'an Avro schema file; auto infers the columns (default)' },
+  'flush-age': { value: 'duration', about: 'land when the oldest record waits this long (default 60s)' },
+  'flush-bytes': { value: 'size', about: 'land when this much waits (default 64MiB)' },
+  'flush-records': { value: 'n', about: 'land when this many wait (default 1000000)' },
+  'allowed-lateness': { value: 'duration', about: 'how long after an hour rows still count as on time (default 10m)' },
+  'event-future': { value: 'duration', about: 'event times later than arrival by more are rejected (default 24h)' },
+};
+
+/** What the options say, in the written form; only what was given. */
+export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
+  const flush = present({
+    bytes: call.option('flush-bytes'),
+    age: call.option('flush-age'),
+    records: call.number('flush-records', 1),
+  });
+  return present({
+    layout: call.option('layout'),
+    eventTime: eventTime(call.option('event-time')),
+    format: call.option('format'),
+    compression: call.option('compression'),
+    schema: await schema(call.option('schema')),
+    flush: Object.keys(flush).length === 0 ? undefined : flush,
+    allowedLateness: call.option('allowed-lateness'),
+    eventFuture: call.option('event-future'),
+  });
+}
+
+/** A specification from a JSON file. */
+export async function specFile(path: string): Promise<WrittenSpec> {
+  const value = await jsonFile(path);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as WrittenSpec;
+  throw new UsageError(`${path} holds no JSON object`);
+}
+
+/** A whole specification as one would write it: what an update starts from. */
+export function writtenForm(spec: DeliverySpec): WrittenSpec {
+  const { eventTime, flush, start, eventFutureMs, allowedLatenessMs, ...rest } = spec;
+  return {
+    ...rest,
+    eventTime: eventTime.from === 'arrival' ? 'arrival' : { field: eventTime.field, form: eventTime.form },
+    eventFuture: `${eventFutureMs}ms`,
+    allowedLateness: `${allowedLatenessMs}ms`,
+    flush: { bytes: flush.bytes, age: `${flush.ageMs}ms`, records: flush.records },
+    start: typeof start === 'string' ? start : new Date(start.atMs).toISOString(),
+  };
+}
+
+/** The second laid over the first; flush limits one by one. Another format takes its own default codec. */
+export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
+  const result: Record<string, unknown> = { ...base, ...change };
+  if (change['flush'] !== undefined) result['flush'] = { ...(base['flush'] as object), ...(change['flush'] as object) };
+  if (change['format'] !== undefined && change['format'] !== base['format'] && change['compression'] === undefined) {
+    delete result['compression'];
+  }
+  return result;
+}
+
+function eventTime(text: string | undefined): unknown {
+  if (text === undefined || !text.includes(':')) return text;
+  const at = text.lastIndexOf(':');
+  return { field: text.slice(0, at), form: text.slice(at + 1) };
+}
+
+async function schema(text: string | undefined): Promise<unknown> {
+  return text === undefined || text === 'auto' ? text : { avro: await jsonFile(text) };
+}
+
+async function jsonFile(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new UsageError(`${path} is no JSON: ${(error as Error).message}`);
+  }
+}
+
+function present(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

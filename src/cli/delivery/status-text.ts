@@ -1,0 +1,55 @@
+/**
+ * A delivery's status as lines of text: what several commands print after they did something to it.
+ */
+import type { DeliveryStatus } from '../../app/control-answers.ts';
+import type { Invocation } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
+import { count, duration, plural, size, time } from '../wording.ts';
+
+/** Path of a delivery in the control API. */
+export function deliveryPath(name: string): string {
+  return `/v1/deliveries/${encodeURIComponent(name)}`;
+}
+
+/** Prints the status, whole as JSON or in one line of text. */
+export function printOutcome(call: Invocation, status: DeliveryStatus, outcome: string): number {
+  if (call.terminal.json) call.terminal.document(status);
+  else call.terminal.data(`${status.spec.name} ${outcome}: ${summary(status)}`);
+  return EXIT.ok;
+}
+
+function summary(status: DeliveryStatus): string {
+  const landed = `${plural(status.rows, 'row')} in ${plural(status.files, 'file')}`;
+  const rejected = status.rejectedRows === 0 ? '' : `, ${count(status.rejectedRows)} rejected`;
+  return `${status.state}, ${landed}${rejected}, ${plural(status.pending.records, 'record')} waiting`;
+}
+
+/** Everything about a delivery, one fact a line. */
+export function details(status: DeliveryStatus): string[] {
+  const { spec } = status;
+  const event = spec.eventTime.from === 'arrival' ? 'arrival' : `${spec.eventTime.field} (${spec.eventTime.form})`;
+  const waiting = `${plural(status.pending.records, 'record')}, ${size(status.pending.bytes)}`;
+  const facts: (readonly [string, string])[] = [
+    [
+      'delivery',
+      `${spec.name} (${status.owner === 'file' ? 'declared by the configuration file' : 'made by command'})`,
+    ],
+    ['state', status.trouble === undefined ? status.state : `${status.state}: ${status.trouble.message}`],
+    ['from', `stream ${spec.stream}`],
+    ['to', `${spec.prefix}/${spec.layout}`],
+    ['format', `${spec.format}, ${spec.compression}`],
+    ['schema', `${spec.schema === 'auto' ? 'auto' : 'avro'}, version ${status.planVersion}`],
+    ['event time', event],
+    ['flush', `${size(spec.flush.bytes)}, ${duration(spec.flush.ageMs)} or ${plural(spec.flush.records, 'record')}`],
+    ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
+    ['late', plural(status.lateRows, 'row')],
+    ['extra', `${plural(status.extraRows, 'row')} with values in _extra`],
+    ['rejected', plural(status.rejectedRows, 'row')],
+    ['lost', plural(status.lostOffsets, 'record')],
+    ['waiting', waiting],
+    ['last landed', time(status.lastLandedMs)],
+    ['watermark', time(status.watermarkMs)],
+    ['log entry', count(status.entry)],
+  ];
+  return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
+}

@@ -1,0 +1,40 @@
+/** `lakeward rejected list`. */
+import type { DeliveryStatus } from '../../app/control-answers.ts';
+import type { Command } from '../command.ts';
+import { deliveryPath } from '../delivery/status-text.ts';
+import { EXIT } from '../exit-code.ts';
+import { count, table } from '../wording.ts';
+import { countReasons, rejectedRows } from './rejected-rows.ts';
+
+export const rejectedList: Command = {
+  name: 'rejected list',
+  summary: 'Counts the rows that could not land, by reason',
+  arguments: [{ name: 'delivery', about: 'only this one', optional: true }],
+  options: {},
+  examples: ['lakeward rejected list', 'lakeward rejected list clicks-hourly --json'],
+  async run(call) {
+    const client = call.client();
+    const [name] = call.arguments;
+    const statuses =
+      name === undefined
+        ? (await client.get<{ deliveries: readonly DeliveryStatus[] }>('/v1/deliveries', call.signal)).deliveries
+        : [await client.get<DeliveryStatus>(deliveryPath(name), call.signal)];
+    const rows: string[][] = [];
+    for (const { spec } of statuses) {
+      const reasons = await countReasons(rejectedRows(client, spec.name));
+      if (call.terminal.json) call.terminal.document({ delivery: spec.name, reasons });
+      rows.push(
+        ...reasons.map((it) => [spec.name, it.code, it.column ?? '-', count(it.rows), it.example.slice(0, 80)]),
+      );
+    }
+    if (call.terminal.json) return EXIT.ok;
+    if (rows.length === 0) {
+      call.terminal.say('no rejected rows');
+      return EXIT.ok;
+    }
+    for (const line of table(['delivery', 'code', 'column', 'rows', 'for example'], rows, ['rows']))
+      call.terminal.data(line);
+    call.terminal.next(`lakeward rejected show ${rows[0]?.[0] ?? ''}`);
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,48 @@
+/** `lakeward rejected show`. */
+import type { RejectedRow } from '../../app/control-answers.ts';
+import type { Command } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
+import { rejectedRows } from './rejected-rows.ts';
+
+const SHOWN_CHARS = 200;
+
+export const rejectedShow: Command = {
+  name: 'rejected show',
+  summary: 'Shows rejected rows: reason and original bytes, oldest first',
+  arguments: [{ name: 'delivery', about: 'its name' }],
+  options: {
+    limit: { value: 'n', about: 'at most this many rows (default 20; 0 for all)' },
+    code: { value: 'code', about: 'only rows rejected for this reason' },
+    raw: { about: 'only the original bytes, one record a line: mend them and send them again' },
+  },
+  examples: [
+    'lakeward rejected show clicks-hourly --limit 5',
+    'lakeward rejected show clicks-hourly --code wrong-type --raw --limit 0 > mend.ndjson',
+  ],
+  async run(call) {
+    const given = call.number('limit', 0) ?? 20;
+    const limit = given === 0 ? Number.POSITIVE_INFINITY : given;
+    const code = call.option('code');
+    let shown = 0;
+    for await (const row of rejectedRows(call.client(), call.argument(0))) {
+      if (code !== undefined && row.code !== code) continue;
+      if (shown >= limit) {
+        call.terminal.say(`there are more: --limit 0 shows all`);
+        break;
+      }
+      shown += 1;
+      if (call.terminal.json) call.terminal.document(row);
+      else if (call.flag('raw')) call.terminal.data(Buffer.from(row.data, 'base64').toString('utf8'));
+      else for (const line of described(row)) call.terminal.data(line);
+    }
+    if (shown === 0) call.terminal.say('no rejected rows');
+    return EXIT.ok;
+  },
+};
+
+function described(row: RejectedRow): string[] {
+  const text = Buffer.from(row.data, 'base64').toString('utf8');
+  const column = row.column === null ? '' : ` (${row.column})`;
+  const shown = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+  return [`${row.arrival}  ${row.code}${column}: ${row.reason}`, `    ${JSON.stringify(shown).slice(1, -1)}`];
+}
