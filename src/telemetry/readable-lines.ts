@@ -2,7 +2,10 @@
  * Log lines for a person at a terminal: `12:03:44.120 warn  disk is filling freeBytes=1024`. Turns the JSON lines of the
  * logger; what it does not understand passes unchanged.
  */
-import type { LogDestination } from './telemetry.ts';
+/** Takes whole lines. */
+export interface LogDestination {
+  write(text: string): void;
+}
 
 const HEAD = new Set(['level', 'time', 'message']);
 

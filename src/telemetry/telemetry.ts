@@ -5,13 +5,9 @@
 import { type Logger, pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Log, MetricOptions, Telemetry } from '../ports/telemetry.ts';
-import { readableLines } from './readable-lines.ts';
+import { type LogDestination, readableLines } from './readable-lines.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
-
-export interface LogDestination {
-  write(text: string): void;
-}
 
 export interface TelemetryOptions {
   readonly level: LogLevel;
