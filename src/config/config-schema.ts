@@ -144,12 +144,11 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
       max: '1GiB',
       default: '64MiB',
     }),
-    groupDelay: duration('How long an append may wait for others to share its disk flush.', {
-      min: '0ms',
-      max: '1s',
-      default: '2ms',
+    groupBytes: size('Most bytes of waiting appends that share one disk flush.', {
+      min: '64KiB',
+      max: '64MiB',
+      default: '4MiB',
     }),
-    groupBytes: size('Bytes that end that wait.', { min: '4KiB', max: '64MiB', default: '1MiB' }),
   }),
   convert: section('The conversion engines.', {
     engines: Type.Optional(

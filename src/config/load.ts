@@ -31,7 +31,7 @@ export interface Config {
   };
   readonly data: { readonly folder: string; readonly reserveBytes: number };
   readonly lake: { readonly folder: string };
-  readonly log: { readonly segmentBytes: number; readonly groupDelayMs: number; readonly groupBytes: number };
+  readonly log: { readonly segmentBytes: number; readonly groupBytes: number };
   readonly convert: { readonly engines: number; readonly memoryBytes: number };
   readonly telemetry: { readonly level: (typeof LOG_LEVELS)[number] };
   readonly streams: readonly { readonly name: string; readonly shards: number; readonly retentionMs: number }[];
@@ -77,7 +77,7 @@ function settingsOf(values: ConfigValues): Omit<Config, 'file' | 'deliveries' | 
     server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
     data: { folder: data.folder, reserveBytes: data.reserve },
     lake: { folder: lake.folder ?? join(data.folder, 'lake') },
-    log: { segmentBytes: log.segmentBytes, groupDelayMs: log.groupDelay, groupBytes: log.groupBytes },
+    log: { segmentBytes: log.segmentBytes, groupBytes: log.groupBytes },
     convert: { engines: convert.engines ?? defaultEngines(), memoryBytes: convert.memory },
     telemetry: { level: telemetry.level as Config['telemetry']['level'] },
     streams: streams.map(({ name, shards, retentionHours }) => ({

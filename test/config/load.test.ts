@@ -42,7 +42,7 @@ describe('a configuration', () => {
       server: { host: '127.0.0.1', port: 4567, open: false, keys: [], drainMs: 10_000 },
       data: { folder: join(folder, 'lakeward-data'), reserveBytes: 512 * MIB },
       lake: { folder: join(folder, 'lakeward-data', 'lake') },
-      log: { segmentBytes: 64 * MIB, groupDelayMs: 2, groupBytes: MIB },
+      log: { segmentBytes: 64 * MIB, groupBytes: 4 * MIB },
       convert: { engines: expect.any(Number), memoryBytes: 512 * MIB },
       telemetry: { level: 'info' },
       streams: [],
@@ -62,7 +62,7 @@ server:
 data: { folder: ./d, reserve: 1 GiB }
 lake:
   folder: /srv/lake
-log: { segmentBytes: 128MiB, groupDelay: 5ms }
+log: { segmentBytes: 128MiB }
 convert: { engines: 3, memory: 256MiB }
 telemetry: { level: debug }
 streams:
@@ -76,7 +76,7 @@ deliveries:
       server: { port: 0, keys: [{ id: 'writer', secret: SECRET }] },
       data: { folder: join(folder, 'd'), reserveBytes: 1024 * MIB },
       lake: { folder: '/srv/lake' },
-      log: { segmentBytes: 128 * MIB, groupDelayMs: 5, groupBytes: MIB },
+      log: { segmentBytes: 128 * MIB, groupBytes: 4 * MIB },
       convert: { engines: 3, memoryBytes: 256 * MIB },
       telemetry: { level: 'debug' },
       streams: [
@@ -145,7 +145,7 @@ describe('a faulty configuration', () => {
 servr: { port: 1 }
 server: { port: 99999, host: 5, keys: [{ id: me, secret: short }, 7, { id: writer }] }
 data: { reserve: 12 }
-log: { segmentBytes: 1KiB, groupDelay: soon }
+log: { segmentBytes: 1KiB, groupBytes: soon }
 convert: { engines: 0, threads: 2 }
 telemetry: { level: loud }
 streams: [{ name: a/b }, { shards: 257 }]
@@ -161,7 +161,7 @@ deliveries: [5]
       ['server.keys[2].secret', undefined, '16-256 visible ASCII characters'],
       ['data.reserve', 12, 'a size from 0B to 1TiB'],
       ['log.segmentBytes', '1KiB', 'a size from 1MiB to 1GiB'],
-      ['log.groupDelay', 'soon', 'a duration from 0ms to 1s'],
+      ['log.groupBytes', 'soon', 'a size from 64KiB to 64MiB'],
       ['convert.threads', '(unknown key)', 'one of engines, memory'],
       ['convert.engines', 0, 'an integer from 1 to 16'],
       ['telemetry.level', 'loud', 'debug, info, warn, error, silent'],
