@@ -84,7 +84,7 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
 
   async function start(storage: StreamStorage): Promise<OpenStream> {
     const log = await openLog({ storage, folder, files, clock, metrics, options, log: telemetry.log });
-    const committer = createCommitter(log, { groupBytes: options.groupBytes, waiting, onFull: reserve.found });
+    const committer = createCommitter(log, { groupBytes: options.groupBytes, waiting, onFull: () => reserve.found() });
     return { log, committer };
   }
 

@@ -106,13 +106,13 @@ export function createCommitter(log: StreamLog, options: CommitOptions): Committ
   async function settle({ group, members }: Prepared): Promise<void> {
     try {
       await log.exclusive(() => commit(log, group));
-      members.forEach(({ resolve }, i) => {
-        resolve({ offsets: group.offsets[i] as Float64Array, failures: NO_FAILURES });
+      members.forEach((member, i) => {
+        member.resolve({ offsets: group.offsets[i] as Float64Array, failures: NO_FAILURES });
       });
     } catch (error) {
       if (isFull(error)) options.onFull();
       const refusal = refusalOf(error);
-      for (const { reject } of members) reject(refusal);
+      for (const member of members) member.reject(refusal);
     }
   }
 

@@ -3,7 +3,7 @@
  * something is wrong with it, and then either found sound or set aside as damaged and served without its bad frames. From the
  * moment a new segment is attempted the one before takes no more: the new head may be durable even if the attempt failed.
  */
-import { replaceFile } from './file-system.ts';
+import { errnoOf, replaceFile } from './file-system.ts';
 import type { SegmentId, SoundFrame } from './frame.ts';
 import { addToSums, createFrameIndex, emptySums, type FrameIndex, type ShardSums } from './frame-index.ts';
 import { encodeIndexFile, readIndexHead, readIndexTable } from './index-file.ts';
@@ -188,7 +188,8 @@ export function inspect(log: StreamLog, segment: Segment): Promise<boolean> {
 
 async function soundFrames(log: StreamLog, segment: Segment): Promise<{ frames: SoundFrame[]; whole: boolean }> {
   const file = await log.files.open(segmentPath(log, segment), 'read').catch((error: unknown) => {
-    log.log.error('segment cannot be opened', { stream: log.id, base: segment.base, error });
+    // Only a file that is gone is lost; too many open files, or no permission, may pass.
+    if (errnoOf(error) !== 'ENOENT') throw error;
     return undefined;
   });
   if (file === undefined) return { frames: [], whole: false };

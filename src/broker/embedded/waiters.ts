@@ -17,7 +17,7 @@ export interface Waiters {
 export interface WaitOptions {
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
-  arrived(frames: readonly FrameFacts[]): boolean;
+  readonly arrived: (frames: readonly FrameFacts[]) => boolean;
 }
 
 interface Waiter {
