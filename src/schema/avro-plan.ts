@@ -12,7 +12,8 @@
  * `["null", T]` makes a column that may be null. Defaults are for Avro readers; a record without a value is not given one. Any
  * other logical type counts as the type below it, as Avro says.
  */
-import { Type } from 'avsc';
+// A CommonJS package whose exports Node cannot name.
+import avsc from 'avsc';
 import type { Column, ColumnPlan, ColumnType } from '../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../model/column-plan.ts';
 import { LakewardError } from '../model/errors.ts';
@@ -116,9 +117,9 @@ function faultOf(record: RecordSchema, fieldCount: number): Error | undefined {
   try {
     const part = { ...record, fields: record.fields.slice(0, fieldCount) };
     // A registry without a prototype, or `constructor` would be a known type.
-    const registry = Object.create(null) as Record<string, Type>;
+    const registry = Object.create(null) as Record<string, avsc.Type>;
     const options = { omitRecordMethods: true, wrapUnions: 'always', registry } as const;
-    Type.forSchema(part as Parameters<typeof Type.forSchema>[0], options);
+    avsc.Type.forSchema(part as Parameters<typeof avsc.Type.forSchema>[0], options);
     return undefined;
   } catch (error) {
     return error as Error;
