@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -18,12 +18,20 @@ async function passSeconds(clock: ManualClock): Promise<void> {
   for (let i = 0; i < 10; i += 1) await clock.advance(1_000);
 }
 
+/** Reads of files take real time too, which a turn of the event loop with the disk in it grants. */
+async function passUntil(clock: ManualClock, holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 2_000 && !holds(); i += 1) {
+    await clock.advance(500);
+    await stat(tmpdir());
+  }
+}
+
 catalogSuite('a log in memory', async () => {
   const clock = manualClock();
   const store = memoryStore({ clock });
   return {
     connect: () => createCatalog({ store, clock }),
-    follow: () => passSeconds(clock),
+    until: (holds) => passUntil(clock, holds),
     dispose: async () => {},
   };
 });
@@ -34,10 +42,7 @@ catalogSuite('a log in a folder', async () => {
   const store = await openFileStore({ folder, clock });
   return {
     connect: () => createCatalog({ store, clock }),
-    follow: async () => {
-      // Reads of files take real time, so the clock is moved in many small steps.
-      for (let i = 0; i < 100; i += 1) await clock.advance(100);
-    },
+    until: (holds) => passUntil(clock, holds),
     dispose: () => rm(folder, { recursive: true, force: true }),
   };
 });

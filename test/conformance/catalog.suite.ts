@@ -10,8 +10,8 @@ import type { Catalog, CatalogEdit, CatalogState } from '../../src/ports/catalog
 export interface CatalogFixture {
   /** Another process on the same catalog, not yet open. */
   connect(): Catalog;
-  /** Lets so much time pass that every process has seen the changes of the others. */
-  follow(): Promise<void>;
+  /** Lets time pass until this holds; gives up when processes had time enough to see each other's changes. */
+  until(holds: () => boolean): Promise<void>;
   /** Forgets everything. */
   dispose(): Promise<void>;
 }
@@ -140,7 +140,7 @@ export function catalogSuite(name: string, setUp: () => Promise<CatalogFixture>)
       await expect(two.change(0, [setStream('b')])).rejects.toMatchObject({ code: 'catalog-conflict' });
       expect([...two.read().stream.keys()]).toEqual(['a']);
       await two.change(1, [setStream('b')]);
-      await fixture.follow();
+      await fixture.until(() => one.read().version === 2);
       expect(documentsOf(one.read())).toEqual(documentsOf(two.read()));
     });
 
@@ -178,14 +178,14 @@ export function catalogSuite(name: string, setUp: () => Promise<CatalogFixture>)
       const stop = two.watch(({ version }) => seen.push(version));
       await two.change(0, [setStream('a')]);
       await two.change(1, [setStream('b')]);
-      await fixture.follow();
+      await fixture.until(() => one.read().version === 2);
       await one.change(2, [setStream('c')]);
       await one.change(3, [setStream('d')]);
-      await fixture.follow();
+      await fixture.until(() => seen.length >= 4);
       expect(seen).toEqual([1, 2, 3, 4]);
       stop();
       await two.change(4, [setStream('e')]);
-      await fixture.follow();
+      await fixture.until(() => one.read().version === 5);
       expect(seen).toEqual([1, 2, 3, 4]);
     });
 
