@@ -1,4 +1,7 @@
 /** Everything the front door counts, under one roof so that names and labels agree between the two protocols. */
+import type { AppendBatch } from '../model/record-batch.ts';
+import { batchBytes } from '../model/record-batch.ts';
+import type { AppendResult } from '../ports/broker.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../ports/telemetry.ts';
 
 export interface IngestMetrics {
@@ -50,4 +53,21 @@ export function ingestMetrics(telemetry: Telemetry): IngestMetrics {
       help: 'Bytes of request bodies held in memory.',
     }),
   };
+}
+
+/** Counts what the broker made of a batch. */
+export function countAppend(
+  { records, bytes, failedRecords }: IngestMetrics,
+  batch: AppendBatch,
+  { failures }: AppendResult,
+  labels: { readonly protocol: string; readonly stream: string },
+): void {
+  let stored = batchBytes(batch);
+  for (const { index, code } of failures) {
+    stored -= (batch.keyEnds[index] ?? 0) - (batch.keyEnds[index - 1] ?? 0);
+    stored -= (batch.dataEnds[index] ?? 0) - (batch.dataEnds[index - 1] ?? 0);
+    failedRecords.add(1, { protocol: labels.protocol, code });
+  }
+  records.add(batch.count - failures.length, labels);
+  bytes.add(stored, labels);
 }

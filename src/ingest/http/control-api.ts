@@ -9,59 +9,13 @@ import { fastify } from 'fastify';
 import type { ErrorCode } from '../../model/errors.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS, MIB } from '../../model/limits.ts';
-import type { Broker } from '../../ports/broker.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Deliveries } from '../../ports/deliveries.ts';
-import type { Telemetry } from '../../ports/telemetry.ts';
-import type { IngestMetrics } from '../ingest-metrics.ts';
 import type { Exchange, Request } from '../server/exchange.ts';
-import type { ServerStatusFacts } from '../server-options.ts';
-import type { Streams } from '../streams.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { processRoutes } from './process-routes.ts';
 import { nestingOf } from './record-spans.ts';
+import type { ControlApiOptions, Route } from './route.ts';
 import { streamRoutes } from './stream-routes.ts';
-
-export interface ControlApiOptions {
-  readonly broker: Broker;
-  readonly streams: Streams;
-  readonly deliveries: Deliveries;
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  readonly metrics: IngestMetrics;
-  readonly status: () => Promise<ServerStatusFacts>;
-  /** Aborts when the server begins to close: waiting reads end then. */
-  readonly closing: AbortSignal;
-  /** Throws `unauthorized`. */
-  readonly checkBearer: (authorization: string | undefined) => void;
-}
-
-/** What the handler of a route is given. */
-export interface Call {
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  readonly body: unknown;
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
-}
-
-export interface Result {
-  /** Default 200. */
-  readonly status?: number;
-  readonly type?: string;
-  readonly body: string | object;
-}
-
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  readonly path: string;
-  /** Served without a key. */
-  readonly isPublic?: boolean;
-  /** JSON schema of the body. */
-  readonly bodySchema?: object;
-  handle(call: Call): Promise<Result> | Result;
-}
 
 export interface ControlApi {
   handle(exchange: Exchange): void;
@@ -182,7 +136,7 @@ function asLakewardError(error: unknown): LakewardError {
     return new LakewardError('body-invalid', 'content-type must be application/json', { cause: error });
   }
   if (error instanceof SyntaxError || (statusCode !== undefined && statusCode >= 400 && statusCode < 500)) {
-    return new LakewardError('body-invalid', `the body is not valid JSON: ${message ?? ''}`, { cause: error });
+    return new LakewardError('body-invalid', 'the body is not valid JSON', { cause: error });
   }
   return apiErrorOf(error);
 }

@@ -1,7 +1,7 @@
 /** Deliveries in the control API: a thin skin over the delivery stage, which parses, checks and decides. */
 import { LakewardError } from '../../model/errors.ts';
 import type { PageOptions } from '../../ports/deliveries.ts';
-import type { Call, ControlApiOptions, Route } from './control-api.ts';
+import type { Call, ControlApiOptions, Route } from './route.ts';
 import { integerIn, textIn } from './query-value.ts';
 
 const PAGE_DEFAULT = 100;

@@ -9,12 +9,12 @@ import type { RejectCode } from '../../model/data-file.ts';
 import type { ErrorCode } from '../../model/errors.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
-import { batchBytes } from '../../model/record-batch.ts';
 import type { AppendResult, Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { BatchWriter } from '../batch-writer.ts';
 import { batchWriter } from '../batch-writer.ts';
 import type { IngestMetrics } from '../ingest-metrics.ts';
+import { countAppend } from '../ingest-metrics.ts';
 import type { Answer, Exchange } from '../server/exchange.ts';
 import { headerOf, readBody } from '../server/exchange.ts';
 import type { ServerBounds } from '../server-options.ts';
@@ -67,10 +67,8 @@ export async function postRecords(name: string, exchange: Exchange, options: Pos
   if (batch.count > 0) result = await options.broker.append(stream.document.id, batch);
 
   const { metrics } = options;
-  const labels = { protocol: 'http', stream: name };
-  metrics.records.add(batch.count - result.failures.length, labels);
-  metrics.bytes.add(batchBytes(batch), labels);
-  for (const { code } of [...refusals, ...result.failures]) metrics.failedRecords.add(1, { protocol: 'http', code });
+  countAppend(metrics, batch, result, { protocol: 'http', stream: name });
+  for (const { code } of refusals) metrics.failedRecords.add(1, { protocol: 'http', code });
   metrics.acknowledgeSeconds.observe((clock.monotonicMs() - exchange.startedMs) / 1000, { protocol: 'http' });
   const isMinimal = /(^|[,;\s])return=minimal($|[,;\s])/.test(headerOf(request, 'prefer') ?? '');
   return answer(exchange.requestId, { total: spans.count, shards: batch.shards, refusals, result, stream, isMinimal });

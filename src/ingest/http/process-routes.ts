@@ -1,5 +1,5 @@
 /** How the process is: for operators, for whoever balances load, and for what collects metrics. */
-import type { ControlApiOptions, Route } from './control-api.ts';
+import type { ControlApiOptions, Route } from './route.ts';
 import { streamViews } from './stream-routes.ts';
 
 const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -12,7 +12,7 @@ import { asOffset } from '../../model/stream.ts';
 import type { LocateAt } from '../../ports/broker.ts';
 import type { LiveStream } from '../streams.ts';
 import { shardsOf } from '../streams.ts';
-import type { Call, ControlApiOptions } from './control-api.ts';
+import type { Call, ControlApiOptions } from './route.ts';
 import { integerIn, textIn } from './query-value.ts';
 
 const READ_BYTES_MAX = 4 * MIB;

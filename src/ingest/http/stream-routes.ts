@@ -5,7 +5,7 @@ import type { StreamDocument } from '../../model/stream.ts';
 import { asShard, formatShardId } from '../../model/stream.ts';
 import type { Broker } from '../../ports/broker.ts';
 import { shardsOf } from '../streams.ts';
-import type { ControlApiOptions, Route } from './control-api.ts';
+import type { ControlApiOptions, Route } from './route.ts';
 import { readRecords } from './read-records.ts';
 
 const HOUR_MS = 3_600_000;

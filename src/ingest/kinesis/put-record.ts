@@ -1,7 +1,7 @@
 /** PutRecord: one record, and the call fails when it could not be stored. */
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
-import { batchBytes } from '../../model/record-batch.ts';
+import { countAppend } from '../ingest-metrics.ts';
 import { defineAction } from './action.ts';
 import { refuseDryRun } from './dry-run.ts';
 import type { WireRecord } from './record-intake.ts';
@@ -35,19 +35,14 @@ export const putRecord = defineAction({
     const stream = streamIn(input, streams);
     const batch = gatherRecords([input], stream, { arrivalMs: clock.nowMs(), nameOf: () => 'Data' });
     refuseDryRun(input);
-    const { offsets, failures } = await broker.append(stream.document.id, batch);
-    const failure = failures[0];
-    if (failure !== undefined) {
-      metrics.failedRecords.add(1, { protocol: 'kinesis', code: failure.code });
-      throw new LakewardError(failure.code, 'the record could not be stored');
-    }
-    const labels = { protocol: 'kinesis', stream: stream.document.name };
-    metrics.records.add(1, labels);
-    metrics.bytes.add(batchBytes(batch), labels);
+    const result = await broker.append(stream.document.id, batch);
+    countAppend(metrics, batch, result, { protocol: 'kinesis', stream: stream.document.name });
+    const failure = result.failures[0];
+    if (failure !== undefined) throw new LakewardError(failure.code, 'the record could not be stored');
     const shard = batch.shards[0] as number;
     return {
       ShardId: stream.shardIds[shard],
-      SequenceNumber: stream.sequenceNumber[shard]?.(offsets[0] as number),
+      SequenceNumber: stream.sequenceNumber[shard]?.(result.offsets[0] as number),
     };
   },
 });

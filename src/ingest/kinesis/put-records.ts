@@ -5,10 +5,9 @@
  */
 import { LIMITS } from '../../model/limits.ts';
 import type { AppendBatch } from '../../model/record-batch.ts';
-import { batchBytes } from '../../model/record-batch.ts';
 import type { AppendResult } from '../../ports/broker.ts';
+import { countAppend } from '../ingest-metrics.ts';
 import type { LiveStream } from '../streams.ts';
-import type { ActionContext } from './action.ts';
 import { defineAction } from './action.ts';
 import { refuseDryRun } from './dry-run.ts';
 import type { WireRecord } from './record-intake.ts';
@@ -59,7 +58,7 @@ export const putRecords = defineAction({
     });
     refuseDryRun(input);
     const result = await context.broker.append(stream.document.id, batch);
-    count(batch, result, stream, context);
+    countAppend(context.metrics, batch, result, { protocol: 'kinesis', stream: stream.document.name });
     return answer(batch, result, stream);
   },
 });
@@ -75,13 +74,6 @@ function isPlain({ Records, StreamName, StreamARN, DryRun }: Partial<PutRecordsI
     if (length < 1 || length > LIMITS.partitionKeyCharsMax || record.ExplicitHashKey !== undefined) return false;
   }
   return true;
-}
-
-function count(batch: AppendBatch, { failures }: AppendResult, stream: LiveStream, { metrics }: ActionContext): void {
-  const labels = { protocol: 'kinesis', stream: stream.document.name };
-  metrics.records.add(batch.count - failures.length, labels);
-  metrics.bytes.add(batchBytes(batch), labels);
-  for (const { code } of failures) metrics.failedRecords.add(1, { protocol: 'kinesis', code });
 }
 
 /** Some producers look for `"FailedRecordCount":0` as text, without a blank. */

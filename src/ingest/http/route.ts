@@ -1,0 +1,48 @@
+/** What a route of the control API is: where, what it takes, what it does. Routes know nothing of fastify. */
+import type { Broker } from '../../ports/broker.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Deliveries } from '../../ports/deliveries.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { IngestMetrics } from '../ingest-metrics.ts';
+import type { ServerStatusFacts } from '../server-options.ts';
+import type { Streams } from '../streams.ts';
+
+export interface ControlApiOptions {
+  readonly broker: Broker;
+  readonly streams: Streams;
+  readonly deliveries: Deliveries;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly metrics: IngestMetrics;
+  readonly status: () => Promise<ServerStatusFacts>;
+  /** Aborts when the server begins to close: waiting reads end then. */
+  readonly closing: AbortSignal;
+  /** Throws `unauthorized`. */
+  readonly checkBearer: (authorization: string | undefined) => void;
+}
+
+/** What the handler of a route is given. */
+export interface Call {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface Result {
+  /** Default 200. */
+  readonly status?: number;
+  readonly type?: string;
+  readonly body: string | object;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  /** Served without a key. */
+  readonly isPublic?: boolean;
+  /** JSON schema of the body. */
+  readonly bodySchema?: object;
+  handle(call: Call): Promise<Result> | Result;
+}
