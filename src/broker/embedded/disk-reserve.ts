@@ -13,6 +13,8 @@ const RETRY_MS = 100;
 export interface DiskReserve {
   /** Undefined to go on at once; else resolves when there is space, or throws `disk-full`. */
   admit(): Promise<void> | undefined;
+  /** Asks the disk. */
+  check(): Promise<void>;
   /** A write met a full disk. */
   found(): void;
 }
@@ -50,10 +52,11 @@ export function createDiskReserve({ files, folder, clock, reserveBytes }: DiskRe
 
   return {
     admit: () => {
-      if (full || checkedMs === -Infinity) return recheck();
+      if (full) return recheck();
       if (checking === undefined && clock.monotonicMs() - checkedMs >= CHECK_MS) checking = check();
       return undefined;
     },
+    check: () => (checking ??= check()),
     found: () => {
       full = true;
       checkedMs = clock.monotonicMs();

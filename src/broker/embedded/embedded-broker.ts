@@ -68,6 +68,7 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
     if (name.startsWith(REMOVED)) await files.removeFolder(`${folder}/${name}`);
   }
   const reserve = createDiskReserve({ files, folder, clock, reserveBytes: options.reserveBytes });
+  await reserve.check();
 
   function streamOf(id: StreamId): OpenStream {
     if (closing !== undefined) throw closed();

@@ -33,7 +33,8 @@ export async function read(log: StreamLog, positions: Positions, options: ReadOp
   for (;;) {
     options.signal?.throwIfAborted();
     if (log.closedWith !== undefined) throw log.closedWith;
-    const result = await gather(log, positions, options);
+    const { batches, gaps, next } = await gather(log, positions, options);
+    const result = { batches, gaps, next };
     if (result.batches.length > 0 || result.gaps.length > 0) return result;
     const waitMs = deadlineMs - log.clock.monotonicMs();
     if (waitMs <= 0) return result;
