@@ -1,0 +1,131 @@
+/**
+ * Checkpoints: the state of a log at a published entry, so that opening reads a few entries whatever the log's age. One JSON
+ * object, `_lakeward/<delivery>/checkpoint/<20 digits>.json`, made once; live files lie in parts beside it (`file-list.ts`). A
+ * checkpoint is derived: losing all of them before entries are emptied loses nothing.
+ */
+import { LakewardError } from '../model/errors.ts';
+import { asOffset, asShard } from '../model/stream.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import type { LakePath } from '../model/lake-path.ts';
+import type { PartReference } from './file-list.ts';
+import { EMPTY_STATE, type LandingState, type OpenPartition } from './fold.ts';
+import { numberOf } from './paths.ts';
+import { again, type LandingRoom } from './room.ts';
+
+const CHECKPOINT_VERSION = 1;
+
+export interface Checkpoint {
+  readonly n: number;
+  readonly timeMs: number;
+  /** Entries up to here hold nothing any more. */
+  readonly emptiedThrough: number;
+  readonly parts: readonly PartReference[];
+}
+
+type Stored = Checkpoint & {
+  readonly v: number;
+  readonly origin: LandingState['origin'];
+  readonly positions: Readonly<Record<string, number>>;
+  readonly planVersion: number;
+  readonly totals: LandingState['totals'];
+  readonly liveFiles: number;
+  readonly watermarkMs?: number;
+  readonly lastLandedMs?: number;
+  readonly condemned: readonly string[];
+  readonly open: Readonly<Record<string, OpenPartition>>;
+};
+
+export async function writeCheckpoint(
+  room: LandingRoom,
+  state: LandingState,
+  checkpoint: Checkpoint,
+  call?: CallOptions,
+): Promise<void> {
+  const { watermarkMs, lastLandedMs } = state;
+  const stored: Stored = {
+    v: CHECKPOINT_VERSION,
+    ...checkpoint,
+    origin: state.origin,
+    positions: Object.fromEntries(state.positions),
+    planVersion: state.planVersion,
+    totals: state.totals,
+    liveFiles: state.liveFiles,
+    ...(watermarkMs === undefined ? {} : { watermarkMs }),
+    ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
+    condemned: state.condemned,
+    open: Object.fromEntries(state.open),
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(stored));
+  // Two writers at one number write the same state; whichever came first serves.
+  await again(room, () => room.store.create(room.paths.checkpoint(state.n), bytes, call), call);
+}
+
+/** The newest checkpoint and the state it holds; undefined when there is none. */
+export async function readNewestCheckpoint(
+  room: LandingRoom,
+  call?: CallOptions,
+): Promise<{ readonly checkpoint: Checkpoint; readonly state: LandingState } | undefined> {
+  const newest = (await listCheckpoints(room, call)).at(-1);
+  if (newest === undefined) return undefined;
+  const bytes = await again(room, () => room.store.read(newest.path, call), call);
+  if (bytes === undefined) throw damaged(newest.path, 'is gone');
+  return parseCheckpoint(bytes, newest.path);
+}
+
+export interface ListedCheckpoint {
+  readonly path: LakePath;
+  readonly n: number;
+  readonly modifiedMs: number;
+}
+
+/** Ascending. */
+export async function listCheckpoints(room: LandingRoom, call?: CallOptions): Promise<readonly ListedCheckpoint[]> {
+  const found: ListedCheckpoint[] = [];
+  for (let after: LakePath | undefined; ; ) {
+    const cursor = after === undefined ? {} : { after };
+    const page = await again(room, () => room.store.list(room.paths.checkpoints, { ...call, ...cursor }), call);
+    for (const { path, modifiedMs } of page.files) {
+      const n = numberOf(path);
+      if (n !== undefined) found.push({ path, n, modifiedMs });
+    }
+    if (page.next === undefined) return found;
+    after = page.next;
+  }
+}
+
+export function parseCheckpoint(bytes: Uint8Array, path: string): { checkpoint: Checkpoint; state: LandingState } {
+  let stored: Stored;
+  try {
+    stored = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Stored;
+  } catch (cause) {
+    throw damaged(path, 'is no JSON', cause);
+  }
+  if (stored.v !== CHECKPOINT_VERSION) throw damaged(path, `has version ${stored.v}, not ${CHECKPOINT_VERSION}`);
+  const whole =
+    stored.n === numberOf(path) &&
+    stored.origin !== undefined &&
+    Array.isArray(stored.parts) &&
+    Array.isArray(stored.condemned) &&
+    [stored.positions, stored.totals, stored.open].every((part) => typeof part === 'object' && part !== null);
+  if (!whole) throw damaged(path, 'is not whole');
+  const { n, timeMs, emptiedThrough, parts } = stored;
+  const positions = Object.entries(stored.positions).map(([s, at]) => [asShard(Number(s)), asOffset(at)] as const);
+  const state: LandingState = {
+    ...EMPTY_STATE,
+    n,
+    origin: stored.origin,
+    positions: new Map(positions),
+    planVersion: stored.planVersion,
+    totals: stored.totals,
+    liveFiles: stored.liveFiles,
+    watermarkMs: stored.watermarkMs,
+    lastLandedMs: stored.lastLandedMs,
+    condemned: stored.condemned,
+    open: new Map(Object.entries(stored.open)),
+  };
+  return { checkpoint: { n, timeMs, emptiedThrough, parts }, state };
+}
+
+function damaged(path: string, why: string, cause?: unknown): LakewardError {
+  return new LakewardError('landing-log-damaged', `the checkpoint ${path} ${why}`, { cause });
+}

@@ -1,0 +1,63 @@
+/**
+ * What a delivery hands in to be landed: ranges, staged files, counts. Turned into the body of an entry here.
+ */
+import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import { LakewardError } from '../model/errors.ts';
+import type { LakePath } from '../model/lake-path.ts';
+import type { Offset, ShardIndex } from '../model/stream.ts';
+import type { StageHandle } from '../ports/lake-store.ts';
+import type { EntryBody } from './entry.ts';
+
+export type DraftFile = Omit<DataFile, 'path' | 'checksum'> & {
+  readonly handle: StageHandle;
+  /** End of the time the partition stands for, epoch ms, when its layout has one: makes the partition's completeness marker. */
+  readonly closesAtMs?: number;
+};
+export type DraftRejected = Omit<RejectedFile, 'path' | 'checksum'> & { readonly handle: StageHandle };
+export type OffsetRanges = ReadonlyMap<ShardIndex, { readonly from: Offset; readonly to: Offset }>;
+
+export interface AppendDraft {
+  readonly nonce: string;
+  readonly ranges: OffsetRanges;
+  readonly planVersion: number;
+  readonly files: readonly DraftFile[];
+  readonly rejected: readonly DraftRejected[];
+  readonly extraRows: number;
+  readonly lateRows: number;
+  readonly watermarkMs?: number;
+}
+
+export function appendOf(draft: AppendDraft): EntryBody {
+  const { planVersion, extraRows, lateRows, watermarkMs } = draft;
+  const ranges = [...draft.ranges].map(([shard, { from, to }]) => {
+    if (to < from)
+      throw new LakewardError('argument-invalid', `range [${from}, ${to}) of shard ${shard} runs backwards`);
+    return [String(shard), [from, to]] as const;
+  });
+  return {
+    kind: 'append',
+    ranges: Object.fromEntries(ranges),
+    planVersion,
+    files: draft.files.map(named),
+    rejected: draft.rejected.map(named),
+    extraRows,
+    lateRows,
+    ...(watermarkMs === undefined ? {} : { watermarkMs }),
+  };
+}
+
+type Staged<T> = Omit<T, 'handle'> & {
+  readonly path: LakePath;
+  readonly bytes: number;
+  readonly checksum: string;
+  readonly staged: LakePath;
+  readonly versionId?: string;
+};
+
+/** A file with what its handle says in place of the handle. */
+export function named<T extends { readonly handle: StageHandle }>(file: T): Staged<T> {
+  const { handle, ...facts } = file;
+  const { final, bytes, checksum, staged, versionId } = handle;
+  const version = versionId === undefined ? {} : { versionId };
+  return { ...facts, path: final, bytes, checksum, staged, ...version };
+}

@@ -1,0 +1,205 @@
+/**
+ * Entries of a landing log: their kinds, and their bytes. An entry is one JSON object in a file of its own, made once with
+ * create-exclusive by whoever commits, never changed, and emptied (`{}`) long after a checkpoint covers it. Only this module
+ * reads and writes the form; `v` is its version. Bytes from the lake are checked, not trusted.
+ */
+import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import { LakewardError } from '../model/errors.ts';
+import { lakePath, type LakePath } from '../model/lake-path.ts';
+import type { OffsetGap } from '../ports/broker.ts';
+import type { StageHandle } from '../ports/lake-store.ts';
+
+export const ENTRY_VERSION = 1;
+
+/** What a file's entry knows beside the file: its stage. The final path, size and checksum of the handle are the file's. */
+interface Staged {
+  readonly staged: LakePath;
+  readonly versionId?: string;
+}
+export type EntryFile = DataFile &
+  Staged & {
+    /** End of the time the partition stands for, epoch ms; absent when its layout has no time. */
+    readonly closesAtMs?: number;
+  };
+export type EntryRejected = RejectedFile & Staged;
+
+/** Shard index (as text, JSON) → offset, or → [from, to). */
+export type PositionTable = Readonly<Record<string, number>>;
+export type RangeTable = Readonly<Record<string, readonly [number, number]>>;
+
+export type EntryBody =
+  | {
+      readonly kind: 'open';
+      readonly lakeId: string;
+      readonly stream: { readonly name: string; readonly id: string };
+      readonly positions: PositionTable;
+    }
+  | {
+      readonly kind: 'append';
+      readonly ranges: RangeTable;
+      readonly planVersion: number;
+      readonly files: readonly EntryFile[];
+      readonly rejected: readonly EntryRejected[];
+      readonly extraRows: number;
+      readonly lateRows: number;
+      readonly watermarkMs?: number;
+    }
+  | {
+      /** `repair`: the removed files were committed by the entry before and lost by the store; rows on both sides are equal. */
+      readonly kind: 'replace';
+      readonly repair: boolean;
+      readonly removed: readonly LakePath[];
+      readonly files: readonly EntryFile[];
+      readonly rejected: readonly EntryRejected[];
+    }
+  | { readonly kind: 'sweep'; readonly nonces: readonly string[] }
+  | {
+      /** `gaps`: offsets that will never land. `removed`: committed files that were lost and cannot be rebuilt. */
+      readonly kind: 'gap';
+      readonly gaps: readonly OffsetGap[];
+      readonly removed: readonly LakePath[];
+      readonly lostRows: number;
+    };
+
+export type Entry = EntryBody & {
+  readonly v: typeof ENTRY_VERSION;
+  readonly n: number;
+  readonly nonce: string;
+  readonly writer: string;
+  readonly timeMs: number;
+};
+
+const EMPTIED = '{}';
+export const EMPTIED_BYTES: Uint8Array = new TextEncoder().encode(EMPTIED);
+
+export function encodeEntry(entry: Entry): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(entry));
+}
+
+/** The entry in a file, or `emptied`. Throws `landing-log-damaged`. */
+export function parseEntry(bytes: Uint8Array, n: number, path: string): Entry | 'emptied' {
+  const damaged = (why: string, cause?: unknown): LakewardError =>
+    new LakewardError('landing-log-damaged', `${path}: ${why}`, { cause });
+  let value: unknown;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (text === EMPTIED) return 'emptied';
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw damaged('is no JSON', cause);
+  }
+  const problem = entryProblem(value, n);
+  if (problem !== undefined) throw damaged(problem);
+  return value as Entry;
+}
+
+/** The handle of a file of an entry, as the store gave it. */
+export function handleOf(file: EntryFile | EntryRejected): StageHandle {
+  const { staged, path, bytes, checksum, versionId } = file;
+  return { staged, final: path, bytes, checksum, ...(versionId === undefined ? {} : { versionId }) };
+}
+
+/** Every file an entry adds, data and rejected. */
+export function addedFiles(entry: EntryBody): readonly (EntryFile | EntryRejected)[] {
+  return entry.kind === 'append' || entry.kind === 'replace' ? [...entry.files, ...entry.rejected] : [];
+}
+
+export function removedPaths(entry: EntryBody): readonly LakePath[] {
+  return entry.kind === 'replace' || entry.kind === 'gap' ? entry.removed : [];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string' && value !== '';
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isTime: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isPath: Check = (value) => {
+  try {
+    return typeof value === 'string' && lakePath(value) === value;
+  } catch {
+    return false;
+  }
+};
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const tableOf =
+  (check: Check): Check =>
+  (value) =>
+    isFields(value) && Object.entries(value).every(([key, item]) => /^\d{1,6}$/.test(key) && check(item));
+const shape =
+  (checks: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    problemIn(value, checks) === undefined;
+
+const isRange: Check = (value) =>
+  Array.isArray(value) && value.length === 2 && value.every(isCount) && value[0] <= value[1];
+const fileChecks = {
+  path: isPath,
+  staged: isPath,
+  versionId: optional(isText),
+  rows: isCount,
+  bytes: isCount,
+  checksum: isText,
+};
+const isFile = shape({
+  ...fileChecks,
+  partition: (value) => typeof value === 'string',
+  eventMinMs: isTime,
+  eventMaxMs: isTime,
+  planVersion: isCount,
+  closedBecause: isText,
+  columns: listOf(isFields),
+  closesAtMs: optional(isTime),
+});
+const isRejected = shape({ ...fileChecks, reasons: listOf(isFields) });
+const isGap = shape({
+  shard: isCount,
+  from: isCount,
+  to: isCount,
+  cause: (value) => value === 'unused' || value === 'expired' || value === 'damaged',
+});
+
+const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = {
+  open: { lakeId: isText, stream: shape({ name: isText, id: isText }), positions: tableOf(isCount) },
+  append: {
+    ranges: tableOf(isRange),
+    planVersion: isCount,
+    files: listOf(isFile),
+    rejected: listOf(isRejected),
+    extraRows: isCount,
+    lateRows: isCount,
+    watermarkMs: optional(isTime),
+  },
+  replace: {
+    repair: (value) => typeof value === 'boolean',
+    removed: listOf(isPath),
+    files: listOf(isFile),
+    rejected: listOf(isRejected),
+  },
+  sweep: { nonces: listOf(isText) },
+  gap: { gaps: listOf(isGap), removed: listOf(isPath), lostRows: isCount },
+};
+
+function entryProblem(value: unknown, n: number): string | undefined {
+  if (!isFields(value)) return 'is no JSON object';
+  if (value['v'] !== ENTRY_VERSION) return `has version ${String(value['v'])}; this server knows ${ENTRY_VERSION}`;
+  const kind = value['kind'];
+  if (typeof kind !== 'string' || !Object.hasOwn(KINDS, kind)) return `is of the unknown kind '${String(kind)}'`;
+  const head = { n: (held: unknown) => held === n, nonce: isText, writer: isText, timeMs: isTime };
+  return problemIn(value, { ...head, ...KINDS[kind as Entry['kind']] });
+}
+
+function problemIn(value: unknown, checks: Readonly<Record<string, Check>>): string | undefined {
+  if (!isFields(value)) return 'is no JSON object';
+  const bad = Object.entries(checks).find(([key, check]) => !check(value[key]));
+  return bad === undefined ? undefined : `has a field '${bad[0]}' that is not what it must be`;
+}

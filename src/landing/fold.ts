@@ -1,0 +1,208 @@
+/**
+ * What a landing log says, as pure functions: `valid` is the fence (an entry counts only on top of every entry before it), `fold`
+ * adds one entry. No I/O, no clock: two processes that read the same entries hold the same state, whatever they did before.
+ */
+import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import { asOffset, asShard, type Offset, type Positions, type ShardIndex } from '../model/stream.ts';
+import { addedFiles, type Entry, type EntryBody, type EntryFile, type EntryRejected } from './entry.ts';
+import { removedPaths } from './entry.ts';
+
+/** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
+const CONDEMNED_MAX = 1000;
+
+export interface Totals {
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly rejectedRows: number;
+  readonly extraRows: number;
+  readonly lateRows: number;
+  readonly lostOffsets: number;
+}
+
+/** A partition that time will close, with what it holds so far. */
+export interface OpenPartition {
+  readonly closesAtMs: number;
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+export interface ClosedPartition extends OpenPartition {
+  readonly partition: string;
+  /** The entry whose watermark closed it. */
+  readonly entry: number;
+}
+
+export type LiveFile =
+  | { readonly kind: 'data'; readonly file: DataFile }
+  | { readonly kind: 'rejected'; readonly file: RejectedFile };
+
+export interface LandingState {
+  /** Newest entry folded, -1 before entry 0. */
+  readonly n: number;
+  readonly origin: { readonly lakeId: string; readonly stream: string; readonly streamId: string } | undefined;
+  readonly positions: Positions;
+  readonly planVersion: number;
+  readonly totals: Totals;
+  readonly liveFiles: number;
+  readonly watermarkMs: number | undefined;
+  readonly lastLandedMs: number | undefined;
+  readonly condemned: readonly string[];
+  readonly open: ReadonlyMap<string, OpenPartition>;
+  /** Closed since the checkpoint. */
+  readonly closed: readonly ClosedPartition[];
+  /** Files added since the checkpoint and live. */
+  readonly added: ReadonlyMap<string, LiveFile>;
+  /** Files of the checkpoint that were removed since. */
+  readonly removed: ReadonlySet<string>;
+}
+
+export const EMPTY_STATE: LandingState = {
+  n: -1,
+  origin: undefined,
+  positions: new Map(),
+  planVersion: 0,
+  totals: { rows: 0, files: 0, bytes: 0, rejectedRows: 0, extraRows: 0, lateRows: 0, lostOffsets: 0 },
+  liveFiles: 0,
+  watermarkMs: undefined,
+  lastLandedMs: undefined,
+  condemned: [],
+  open: new Map(),
+  closed: [],
+  added: new Map(),
+  removed: new Set(),
+};
+
+/** Whether a path is among the files of the checkpoint; needed only for a `replace` of files older than it. */
+export type InCheckpoint = (path: string) => boolean;
+
+/** Whether an entry may follow. A shard the log has not met begins at 0. */
+export function valid(
+  state: LandingState,
+  entry: EntryBody & { readonly nonce: string },
+  inCheckpoint: InCheckpoint = () => false,
+): boolean {
+  if (state.condemned.includes(entry.nonce)) return false;
+  const live = (path: string): boolean => state.added.has(path) || (!state.removed.has(path) && inCheckpoint(path));
+  switch (entry.kind) {
+    case 'open':
+      return state.n === -1;
+    case 'append':
+      return state.n >= 0 && Object.entries(entry.ranges).every(([shard, [from]]) => positionOf(state, shard) === from);
+    case 'replace':
+      return state.n >= 0 && entry.removed.every(live);
+    case 'sweep':
+      return state.n >= 0;
+    case 'gap': {
+      const at = new Map<number, number>();
+      for (const { shard, from, to } of entry.gaps) {
+        if (from !== (at.get(shard) ?? positionOf(state, String(shard)))) return false;
+        at.set(shard, to);
+      }
+      return state.n >= 0 && entry.removed.every(live);
+    }
+  }
+}
+
+/** The state with one more entry, which is valid and has the next number. */
+export function fold(state: LandingState, entry: Entry): LandingState {
+  const next: LandingState = { ...state, ...movedFiles(state, entry), n: entry.n };
+  switch (entry.kind) {
+    case 'open': {
+      const { lakeId, stream, positions } = entry;
+      const start = Object.entries(positions).map(([shard, at]) => [asShard(Number(shard)), asOffset(at)] as const);
+      return { ...next, origin: { lakeId, stream: stream.name, streamId: stream.id }, positions: new Map(start) };
+    }
+    case 'append':
+      return foldAppend(next, entry);
+    case 'replace':
+      return next;
+    case 'sweep':
+      return { ...next, condemned: [...state.condemned, ...entry.nonces].slice(-CONDEMNED_MAX) };
+    case 'gap': {
+      const positions = new Map(state.positions);
+      let lost = entry.lostRows;
+      for (const { shard, from, to, cause } of entry.gaps) {
+        positions.set(shard, to);
+        if (cause !== 'unused') lost += to - from;
+      }
+      const totals = { ...next.totals, lostOffsets: next.totals.lostOffsets + lost };
+      return { ...next, positions, totals };
+    }
+  }
+}
+
+/** The next offset of a shard. */
+export function positionOf(state: LandingState, shard: string): number {
+  return state.positions.get(asShard(Number(shard))) ?? 0;
+}
+
+function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
+  const positions = new Map<ShardIndex, Offset>(state.positions);
+  for (const [shard, [, to]] of Object.entries(entry.ranges)) positions.set(asShard(Number(shard)), asOffset(to));
+  const sum = (files: readonly { readonly rows: number; readonly bytes: number }[], of: 'rows' | 'bytes'): number =>
+    files.reduce((total, file) => total + file[of], 0);
+  const { totals } = state;
+  const landed: LandingState = {
+    ...state,
+    positions,
+    planVersion: Math.max(state.planVersion, entry.planVersion),
+    lastLandedMs: entry.timeMs,
+    totals: {
+      ...totals,
+      rows: totals.rows + sum(entry.files, 'rows'),
+      files: totals.files + entry.files.length,
+      bytes: totals.bytes + sum(entry.files, 'bytes'),
+      rejectedRows: totals.rejectedRows + sum(entry.rejected, 'rows'),
+      extraRows: totals.extraRows + entry.extraRows,
+      lateRows: totals.lateRows + entry.lateRows,
+    },
+  };
+  return closePartitions(landed, entry);
+}
+
+function closePartitions(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
+  const before = state.watermarkMs ?? Number.NEGATIVE_INFINITY;
+  const open = new Map(state.open);
+  for (const { partition, rows, bytes, closesAtMs } of entry.files) {
+    // Rows behind the watermark are late: their partition was closed and stays so.
+    if (closesAtMs === undefined || closesAtMs <= before) continue;
+    const held = open.get(partition) ?? { closesAtMs, rows: 0, files: 0, bytes: 0 };
+    open.set(partition, { closesAtMs, rows: held.rows + rows, files: held.files + 1, bytes: held.bytes + bytes });
+  }
+  const watermarkMs = Math.max(before, entry.watermarkMs ?? before);
+  const closed = [...state.closed];
+  for (const [partition, held] of open) {
+    if (held.closesAtMs > watermarkMs) continue;
+    open.delete(partition);
+    closed.push({ ...held, partition, entry: entry.n });
+  }
+  return { ...state, open, closed, watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : undefined };
+}
+
+/** Files come and go; sizes of what is live in `liveFiles` count data files alone. */
+function movedFiles(state: LandingState, entry: Entry): Pick<LandingState, 'added' | 'removed' | 'liveFiles'> {
+  const gone = removedPaths(entry);
+  if (gone.length === 0 && addedFiles(entry).length === 0) return state;
+  const added = new Map(state.added);
+  const removed = new Set(state.removed);
+  let { liveFiles } = state;
+  for (const path of gone) {
+    if (added.get(path)?.kind !== 'rejected') liveFiles--;
+    if (!added.delete(path)) removed.add(path);
+  }
+  if (entry.kind === 'append' || entry.kind === 'replace') {
+    liveFiles += entry.files.length;
+    for (const file of entry.files) added.set(file.path, { kind: 'data', file: dataFile(file) });
+    for (const file of entry.rejected) added.set(file.path, { kind: 'rejected', file: rejectedFile(file) });
+  }
+  return { added, removed, liveFiles };
+}
+
+function dataFile({ staged: _staged, versionId: _versionId, closesAtMs: _closesAtMs, ...file }: EntryFile): DataFile {
+  return file;
+}
+
+function rejectedFile({ staged: _staged, versionId: _versionId, ...file }: EntryRejected): RejectedFile {
+  return file;
+}

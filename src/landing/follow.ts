@@ -1,0 +1,107 @@
+/**
+ * Reads a landing log: from its newest checkpoint, or on from a state, entry by entry to the newest. Whoever meets an emptied entry
+ * was asleep and begins again at the newest checkpoint. A number missing in between, or an entry that is not valid on those before
+ * it, is damage: no writer of ours makes one.
+ */
+import { LakewardError } from '../model/errors.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import { type Checkpoint, readNewestCheckpoint } from './checkpoint.ts';
+import { type Entry, parseEntry, removedPaths } from './entry.ts';
+import { pathsOfParts } from './file-list.ts';
+import { EMPTY_STATE, fold, type InCheckpoint, type LandingState } from './fold.ts';
+import { again, type LandingRoom } from './room.ts';
+
+const RELOADS_MAX = 8;
+const NONCES_MAX = 256;
+
+export interface LogView {
+  readonly state: LandingState;
+  /** What `state` rests on; undefined when every entry was read. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** The entry `state.n` with its bytes; undefined when it is the checkpoint's, which is published. */
+  readonly newest: { readonly entry: Entry; readonly bytes: Uint8Array } | undefined;
+  /** Nonces of the latest entries read, oldest first. */
+  readonly nonces: readonly string[];
+  /** Repairs met since the log was opened. */
+  readonly repairs: number;
+}
+
+/** Reads from the newest checkpoint. An absent log gives `state.n` = -1. */
+export async function loadLog(room: LandingRoom, call?: CallOptions): Promise<LogView> {
+  for (let reloads = 0; reloads < RELOADS_MAX; reloads++) {
+    const found = await readNewestCheckpoint(room, call);
+    const start: LogView = {
+      state: found?.state ?? EMPTY_STATE,
+      checkpoint: found?.checkpoint,
+      newest: undefined,
+      nonces: [],
+      repairs: 0,
+    };
+    const view = await readOn(room, start, call);
+    if (view === 'emptied' || !(await isWhole(room, view.state.n, call))) continue;
+    return view;
+  }
+  throw new LakewardError(
+    'landing-log-damaged',
+    `entries of ${room.paths.entries} are missing or emptied although no checkpoint covers them; restore them from a backup`,
+  );
+}
+
+/** Reads on from a view to the newest entry. */
+export async function followLog(room: LandingRoom, from: LogView, call?: CallOptions): Promise<LogView> {
+  const view = await readOn(room, from, call);
+  if (view !== 'emptied') return view;
+  const loaded = await loadLog(room, call);
+  const nonces = [...from.nonces, ...loaded.nonces].slice(-NONCES_MAX);
+  return { ...loaded, nonces, repairs: from.repairs + loaded.repairs };
+}
+
+/** The view with an entry on top. */
+export function extend(view: LogView, entry: Entry, bytes: Uint8Array): LogView {
+  return {
+    ...view,
+    state: fold(view.state, entry),
+    newest: { entry, bytes },
+    nonces: [...view.nonces, entry.nonce].slice(-NONCES_MAX),
+    repairs: view.repairs + (isRepair(entry) ? 1 : 0),
+  };
+}
+
+/** What `valid` needs to know of the files of the checkpoint: nothing, unless older files are removed. */
+export async function checkpointFiles(
+  room: LandingRoom,
+  view: LogView,
+  removed: readonly string[],
+  call?: CallOptions,
+): Promise<InCheckpoint> {
+  if (removed.every((path) => view.state.added.has(path))) return () => false;
+  const paths = await pathsOfParts(room, view.checkpoint?.parts ?? [], call);
+  return (path) => paths.has(path);
+}
+
+async function readOn(room: LandingRoom, from: LogView, call?: CallOptions): Promise<LogView | 'emptied'> {
+  let view = from;
+  for (;;) {
+    const n = view.state.n + 1;
+    const path = room.paths.entry(n);
+    const bytes = await again(room, () => room.store.read(path, call), call);
+    if (bytes === undefined) return view;
+    const entry = parseEntry(bytes, n, path);
+    if (entry === 'emptied') return 'emptied';
+    if (!room.rules.valid(view.state, entry, await checkpointFiles(room, view, removedPaths(entry), call))) {
+      throw new LakewardError('landing-log-damaged', `${path} does not follow from the entries before it`);
+    }
+    view = extend(view, entry, bytes);
+  }
+}
+
+/** Whether nothing lies behind the newest entry read; something that does came in the meantime, or a number is missing. */
+async function isWhole(room: LandingRoom, n: number, call?: CallOptions): Promise<boolean> {
+  const behind = n < 0 ? {} : { after: room.paths.entry(n) };
+  const page = await again(room, () => room.store.list(room.paths.entries, { ...call, ...behind, limit: 1 }), call);
+  return page.files.length === 0;
+}
+
+function isRepair(entry: Entry): boolean {
+  return (entry.kind === 'replace' && entry.repair) || (entry.kind === 'gap' && entry.removed.length > 0);
+}

@@ -1,0 +1,227 @@
+/**
+ * The landing log of one delivery: what has landed, from which offsets, in which files. The one place that decides; everything else
+ * (broker positions, listings) is advice. Calls of one log run one after the other; any number of logs, in any processes, may be
+ * open on the same delivery: the numbered entries are the fence.
+ *
+ *   commit: [newest published] → create entry n+1 → publish its files → [newest published]
+ *             │ number taken: read on to the newest; still valid → publish the newest, next number; not → superseded
+ *
+ * After any failure what is known is distrusted and read again before anything is decided.
+ */
+import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import { lakePath } from '../model/lake-path.ts';
+import type { Positions, StreamId } from '../model/stream.ts';
+import type { OffsetGap } from '../ports/broker.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Page } from '../ports/deliveries.ts';
+import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { type AppendDraft, appendOf } from './draft.ts';
+import type { EntryBody } from './entry.ts';
+import { type FileQuery, pageOfFiles } from './file-list.ts';
+import type { LandingState, LiveFile, Totals } from './fold.ts';
+import { checkLake } from './lake-identity.ts';
+import { maintainLog } from './maintain.ts';
+import { landingPaths } from './paths.ts';
+import { repeated } from './retry.ts';
+import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
+import type { Rebuild } from './repair.ts';
+import { commitBody, recover, type Session } from './session.ts';
+import type { StepHook } from './steps.ts';
+
+export type { AppendDraft } from './draft.ts';
+
+export interface LandingLogOptions {
+  readonly store: LakeStore;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly delivery: string;
+  /** Lake folder of the data files. */
+  readonly prefix: string;
+  readonly writer: string;
+  readonly lakeId: string;
+  readonly stream: { readonly name: string; readonly id: StreamId };
+  /** Asked only when entry 0 is made. */
+  readonly start: () => Promise<Positions>;
+  /** Makes lost files anew from the stream; without it a loss is reported as `stage-lost` and the delivery cannot go on. */
+  readonly rebuild?: Rebuild;
+  readonly step?: StepHook;
+  readonly tuning?: Partial<LandingTuning>;
+  /** For tests of the tests: leaves a rule of the protocol out. */
+  readonly rules?: Partial<LandingRules>;
+}
+
+export interface LandingView {
+  /** Number of the newest entry. */
+  readonly entry: number;
+  /** For each shard the next offset to land; a shard that is not named begins at 0. */
+  readonly positions: Positions;
+  readonly planVersion: number;
+  readonly totals: Totals;
+  readonly liveFiles: number;
+  readonly watermarkMs?: number;
+  /** The watermark cut down to a full hour: every hour before it is closed. */
+  readonly closedThroughMs?: number;
+  readonly lastLandedMs?: number;
+}
+
+export interface LandingLog {
+  view(): LandingView;
+  /** A new nonce: names one landing, its stages and its entry. */
+  nonce(): string;
+  /**
+   * Takes a local file (gone afterwards) to a stage of the nonce, to be published as `directory/name`. The name must be unique for
+   * ever. Every attempt uses a fresh stage. Throws `lake-unavailable`.
+   */
+  stage(
+    nonce: string,
+    file: { readonly local: string; readonly name: string; readonly directory: string },
+    call?: CallOptions,
+  ): Promise<StageHandle>;
+  /**
+   * Makes the entry and publishes its files. committed: visible. superseded: another writer was first (or a sweep condemned the
+   * nonce); the stages are discarded and the view is new. Throws `lake-unavailable` with the outcome open: the same draft may be
+   * committed again, or the log opened anew. Throws `incarnation-mismatch`, `stage-lost`, `landing-log-damaged`.
+   */
+  commit(draft: AppendDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /** Makes an entry that skips offsets; each gap begins at its shard's position. */
+  commitGap(gaps: readonly OffsetGap[], call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /** Live data files in path order. */
+  files(
+    options: CallOptions & {
+      readonly prefix?: string | undefined;
+      readonly after?: string | undefined;
+      readonly limit: number;
+    },
+  ): Promise<Page<DataFile>>;
+  /** Files of rejected rows in path order, which is the order of their days. */
+  rejectedFiles(
+    options: CallOptions & { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<Page<RejectedFile>>;
+  /** Writes a checkpoint when one is due, empties old entries, sweeps stray stages. To be called now and then. */
+  maintain(call?: CallOptions): Promise<void>;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Opens the log, making it when there is none: reads it, publishes its newest entry. Throws `incarnation-mismatch` when it was
+ * written for another lake or stream, `landing-log-damaged`, `lake-unavailable`, `stage-lost`.
+ */
+export async function openLandingLog(options: LandingLogOptions, call?: CallOptions): Promise<LandingLog> {
+  const session: Session = {
+    room: roomOf(options),
+    lakeId: options.lakeId,
+    stream: options.stream,
+    start: options.start,
+    rebuild: options.rebuild,
+    view: undefined,
+    published: false,
+    distrusted: true,
+    markedThrough: -1,
+    emptiedThrough: -1,
+    sweptMs: undefined,
+  };
+  await recover(session, call);
+  return landingLog(session);
+}
+
+function landingLog(session: Session): LandingLog {
+  const { room } = session;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One call after the other; a failure makes the next one read the log again. */
+  function exclusively<T>(task: () => Promise<T>): Promise<T> {
+    const run = last.then(async () => {
+      try {
+        return await task();
+      } catch (error) {
+        session.distrusted = true;
+        throw error;
+      }
+    });
+    last = run.catch(() => undefined);
+    return run;
+  }
+
+  async function page<T>(query: FileQuery, call: CallOptions, pick: (live: LiveFile) => T): Promise<Page<T>> {
+    const { state, checkpoint } = seen(session);
+    const { files, more } = await pageOfFiles(room, { state, parts: checkpoint?.parts ?? [] }, query, call);
+    const next = files.at(-1)?.file.path;
+    return more && next !== undefined ? { items: files.map(pick), next } : { items: files.map(pick) };
+  }
+
+  return {
+    view: () => viewOf(seen(session).state),
+    nonce: () => room.clock.uuid(),
+    stage: (nonce, file, call) => stageFile(room, { nonce, ...file }, call),
+    commit: (draft, call) =>
+      exclusively(() => {
+        const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
+        return commitBody(session, { nonce: draft.nonce, body: appendOf(draft), handles }, call);
+      }),
+    commitGap: (gaps, call) =>
+      exclusively(() => {
+        const body: EntryBody = { kind: 'gap', gaps, removed: [], lostRows: 0 };
+        return commitBody(session, { nonce: room.clock.uuid(), body, handles: [] }, call);
+      }),
+    files: ({ prefix = '', after, limit, signal }) =>
+      page({ kind: 'data', prefix, after, limit }, { signal }, ({ file }) => file as DataFile),
+    rejectedFiles: ({ after, limit, signal }) =>
+      page({ kind: 'rejected', prefix: '', after, limit }, { signal }, ({ file }) => file as RejectedFile),
+    maintain: (call) => exclusively(() => maintainLog(session, call)),
+  };
+}
+
+function seen(session: Session): NonNullable<Session['view']> {
+  if (session.view === undefined) throw new Error('the landing log is not open');
+  return session.view;
+}
+
+function roomOf(options: LandingLogOptions): LandingRoom {
+  const { store, clock, telemetry, delivery, writer } = options;
+  return {
+    store,
+    clock,
+    telemetry,
+    delivery,
+    writer,
+    paths: landingPaths(delivery),
+    tuning: { ...TUNING, ...options.tuning },
+    rules: { ...PROTOCOL, ...options.rules },
+    step: options.step ?? (() => undefined),
+    checkLake: (call) => checkLake(store, options.lakeId, call),
+  };
+}
+
+function viewOf(state: LandingState): LandingView {
+  const { n, positions, planVersion, totals, liveFiles, watermarkMs, lastLandedMs } = state;
+  return {
+    entry: n,
+    positions,
+    planVersion,
+    totals,
+    liveFiles,
+    ...(watermarkMs === undefined ? {} : { watermarkMs, closedThroughMs: Math.floor(watermarkMs / HOUR_MS) * HOUR_MS }),
+    ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
+  };
+}
+
+async function stageFile(
+  room: LandingRoom,
+  file: { readonly nonce: string; readonly local: string; readonly name: string; readonly directory: string },
+  call?: CallOptions,
+): Promise<StageHandle> {
+  const final = lakePath(`${file.directory}/${file.name}`);
+  const handle = await repeated(
+    { clock: room.clock, tries: room.tuning.tries },
+    (attempt) => {
+      const fresh = attempt === 0 ? file.name : `${attempt}-${room.clock.uuid()}-${file.name}`;
+      return room.store.stage({ local: file.local, staged: room.paths.staged(file.nonce, fresh), final }, call);
+    },
+    call,
+  );
+  await room.step('staged');
+  return handle;
+}

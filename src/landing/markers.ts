@@ -1,0 +1,28 @@
+/**
+ * Completeness markers: `_lakeward/<delivery>/complete/<partition>.json`, made when the watermark has passed the end of the time a
+ * partition stands for. Derived from the log alone, so anybody may write one, any number of times, with the same content.
+ */
+import type { CallOptions } from '../ports/call-options.ts';
+import type { ClosedPartition, LandingState } from './fold.ts';
+import { inParallel } from './publish.ts';
+import { again, type LandingRoom } from './room.ts';
+
+/** Writes the markers of the partitions that entries after `after` closed. */
+export async function writeMarkers(
+  room: LandingRoom,
+  state: LandingState,
+  after: number,
+  call?: CallOptions,
+): Promise<void> {
+  const due = state.closed.filter(({ entry }) => entry > after);
+  if (due.length === 0) return;
+  await inParallel(due, async (closed) => {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(markerOf(closed))}\n`);
+    await again(room, () => room.store.create(room.paths.complete(closed.partition), bytes, call), call);
+  });
+  await room.step('marked');
+}
+
+function markerOf({ partition, rows, files, bytes, closesAtMs, entry }: ClosedPartition): object {
+  return { v: 1, partition, rows, files, bytes, closedAt: new Date(closesAtMs).toISOString(), entry };
+}

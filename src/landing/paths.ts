@@ -1,0 +1,53 @@
+/**
+ * Where the landing log of a delivery keeps its files in a lake. Numbers have 20 digits, so that listing order is number order.
+ */
+import { type LakePath, lakePath, SYSTEM_FOLDER } from '../model/lake-path.ts';
+
+const DIGITS = 20;
+const NUMBERED = /\/(\d{20})\.json$/;
+
+export const LAKE_ID_PATH: LakePath = lakePath(`${SYSTEM_FOLDER}/lake.json`);
+
+export interface LandingPaths {
+  entry(n: number): LakePath;
+  readonly entries: string;
+  checkpoint(n: number): LakePath;
+  readonly checkpoints: string;
+  /** List of files of one checkpoint; never written twice. */
+  part(n: number, nonce: string): LakePath;
+  readonly parts: string;
+  staged(nonce: string, name: string): LakePath;
+  readonly stages: string;
+  complete(partition: string): LakePath;
+}
+
+export function landingPaths(delivery: string): LandingPaths {
+  const top = `${SYSTEM_FOLDER}/${delivery}`;
+  const entries = `${top}/log/0/`;
+  const checkpoints = `${top}/checkpoint/`;
+  const parts = `${top}/files/`;
+  const stages = `${top}/staged/`;
+  const number = (n: number): string => String(n).padStart(DIGITS, '0');
+  return {
+    entry: (n) => lakePath(`${entries}${number(n)}.json`),
+    entries,
+    checkpoint: (n) => lakePath(`${checkpoints}${number(n)}.json`),
+    checkpoints,
+    part: (n, nonce) => lakePath(`${parts}${number(n)}-${nonce}.ndjson`),
+    parts,
+    staged: (nonce, name) => lakePath(`${stages}${nonce}/${name}`),
+    stages,
+    complete: (partition) => lakePath(`${top}/complete/${partition}.json`),
+  };
+}
+
+/** The number in the name of an entry or checkpoint, undefined for any other file. */
+export function numberOf(path: string): number | undefined {
+  const digits = NUMBERED.exec(path)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The nonce in the path of a stage. */
+export function nonceOfStage(stages: string, path: string): string {
+  return path.slice(stages.length).split('/')[0] ?? '';
+}

@@ -1,0 +1,76 @@
+/**
+ * What follows when a store broke its word: a committed file is gone before it was published. The other files of the entry are
+ * published by then; the lost rows are rebuilt from the stream, staged under new paths, and the next entry replaces the lost files
+ * by them. When retention has taken the records, the next entry says so, and the delivery stops.
+ */
+import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import { LakewardError } from '../model/errors.ts';
+import { asOffset, asShard } from '../model/stream.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import { type AppendDraft, named, type OffsetRanges } from './draft.ts';
+import type { Entry, EntryBody, EntryFile, EntryRejected } from './entry.ts';
+import type { LandingRoom } from './room.ts';
+
+export interface LostFiles {
+  /** Nonce for the stages of what is rebuilt. */
+  readonly nonce: string;
+  /** The ranges the lost files were made from, together with files that are not lost. */
+  readonly ranges: OffsetRanges;
+  readonly planVersion: number;
+  readonly files: readonly DataFile[];
+  readonly rejected: readonly RejectedFile[];
+}
+
+/** Stages files that hold exactly the rows of the lost ones; `gone` when the stream no longer has them. */
+export type Rebuild = (
+  lost: LostFiles,
+  call?: CallOptions,
+) => Promise<Pick<AppendDraft, 'files' | 'rejected'> | 'gone'>;
+
+/** The entry that follows a loss. Throws `stage-lost` when nobody can rebuild. */
+export async function repairOf(
+  room: LandingRoom,
+  loss: { readonly entry: Entry; readonly lost: readonly (EntryFile | EntryRejected)[] },
+  rebuild: Rebuild | undefined,
+  call?: CallOptions,
+): Promise<{ readonly nonce: string; readonly body: EntryBody }> {
+  const { entry, lost } = loss;
+  const removed = lost.map((file) => file.path);
+  const lostRows = lost.reduce((rows, file) => rows + file.rows, 0);
+  room.telemetry.log.error('committed files were lost before they were published', { files: removed, rows: lostRows });
+  room.telemetry
+    .counter({
+      name: 'lakeward_landing_lost_files_total',
+      help: 'Committed files that the lake store lost before they were published.',
+      labels: ['delivery'],
+    })
+    .add(lost.length, { delivery: room.delivery });
+  if (rebuild === undefined || entry.kind !== 'append') {
+    throw new LakewardError('stage-lost', `${lostRows} committed rows vanished from the lake: ${removed.join(', ')}`);
+  }
+  const nonce = room.clock.uuid();
+  const ranges = Object.entries(entry.ranges).map(
+    ([shard, [from, to]]) => [asShard(Number(shard)), { from: asOffset(from), to: asOffset(to) }] as const,
+  );
+  const isLost = ({ path }: { readonly path: string }): boolean => removed.some((other) => other === path);
+  const files = entry.files.filter(isLost);
+  const rejected = entry.rejected.filter(isLost);
+  const { planVersion } = entry;
+  const rebuilt = await rebuild({ nonce, ranges: new Map(ranges), planVersion, files, rejected }, call);
+  if (rebuilt === 'gone') return { nonce, body: { kind: 'gap', gaps: [], removed, lostRows } };
+  const rows = [...rebuilt.files, ...rebuilt.rejected].reduce((sum, file) => sum + file.rows, 0);
+  if (rows !== lostRows) {
+    throw new LakewardError(
+      'stage-lost',
+      `${lostRows} rows vanished from the lake, ${rows} were rebuilt; nothing was changed`,
+    );
+  }
+  const body: EntryBody = {
+    kind: 'replace',
+    repair: true,
+    removed,
+    files: rebuilt.files.map(named),
+    rejected: rebuilt.rejected.map(named),
+  };
+  return { nonce, body };
+}

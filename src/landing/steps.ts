@@ -1,0 +1,16 @@
+/**
+ * The named points of a landing at which a crash test may stop the process: right after what the name says became durable. The
+ * delivery adds its own (`acknowledged`).
+ */
+export const LANDING_STEPS = [
+  'staged',
+  'entry-created',
+  'published-one',
+  'published',
+  'marked',
+  'checkpointed',
+  'emptied',
+  'swept',
+] as const;
+export type LandingStep = (typeof LANDING_STEPS)[number];
+export type StepHook = (name: LandingStep) => Promise<void> | void;
