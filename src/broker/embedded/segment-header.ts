@@ -59,12 +59,16 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | undefine
   const shards = view.getUint32(56, true);
   if (length !== segmentHeaderLength(shards) || length > bytes.length) return undefined;
   if (view.getUint32(4, true) !== crc32(bytes.subarray(8, length))) return undefined;
+  // A copy: the view may be of a buffer, whose slice would be the same memory, and not aligned.
+  const starts = new Float64Array(shards);
+  new Uint8Array(starts.buffer).set(bytes.subarray(FIXED_BYTES, length));
   return {
     id: { low: view.getUint32(16, true), high: view.getUint32(20, true) },
     base: view.getFloat64(24, true),
     previousBase: view.getFloat64(32, true),
     previousEnd: view.getFloat64(40, true),
     createdMs: view.getFloat64(48, true),
-    starts: new Float64Array(bytes.slice(FIXED_BYTES, length).buffer),
+    // A copy also of a Buffer, whose own slice would share memory and give its whole length.
+    starts: new Float64Array(Uint8Array.from(bytes.subarray(FIXED_BYTES, length)).buffer),
   };
 }
