@@ -116,7 +116,9 @@ async function sendOrTell(
     await send(batch);
   } catch (error) {
     const line = batch.numbers[0] ?? 1;
-    call.terminal.say(`${name === '-' ? 'standard input' : name}: stopped; everything before line ${line} is durable`);
+    const where = name === '-' ? 'standard input' : name;
+    const done = line === 1 ? 'nothing of it is known to be durable' : `everything before line ${line} is durable`;
+    call.terminal.say(`${where}: stopped; ${done}`);
     call.terminal.say(`go on with --from-line ${line}; lines of the last request may then be stored twice`);
     throw error;
   }

@@ -1,0 +1,152 @@
+import { gzipSync } from 'node:zlib';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EXIT } from '../../src/cli/exit-code.ts';
+import { type TemporaryServer, temporaryServer } from '../app/temporary-server.ts';
+import type { Captured, RunOptions } from './captured-run.ts';
+import { documents, lakeward } from './captured-run.ts';
+
+/** The commands against a real server, in the order of a first afternoon with it. */
+let server: TemporaryServer;
+beforeAll(async () => {
+  server = await temporaryServer();
+});
+afterAll(() => server.close());
+
+function on(line: string, options: Omit<RunOptions, 'url'> = {}): Promise<Captured> {
+  return lakeward(line.split(' '), { url: server.url, ...options });
+}
+
+async function json<T = Record<string, unknown>>(line: string, options: Omit<RunOptions, 'url'> = {}): Promise<T[]> {
+  const captured = await on(`${line} --json`, options);
+  expect(captured.code, captured.stderr).toBe(EXIT.ok);
+  return documents<T>(captured);
+}
+
+test('an empty server says what to do first', async () => {
+  for (const line of ['status', 'stream list', 'delivery list', 'lake ls', 'rejected list']) {
+    expect((await on(line)).code, line).toBe(EXIT.ok);
+  }
+  expect((await on('stream list')).stderr).toContain('lakeward stream create');
+});
+
+test('a stream is created once, listed and described', async () => {
+  const created = await on('stream create clicks --shards 3 --retention-hours 48');
+  expect(created).toMatchObject({ code: EXIT.ok, stdout: 'clicks created: 3 shards, kept 48 h\n' });
+  const again = await on('stream create clicks');
+  expect(again.code).toBe(EXIT.failed);
+  expect(again.stderr).toContain('[stream-exists]');
+  expect(await json('stream list')).toMatchObject([{ streams: [{ name: 'clicks', retentionHours: 48 }] }]);
+  const [described] = await json<{ shards: unknown[] }>('stream describe clicks');
+  expect(described?.shards).toHaveLength(3);
+  expect((await on('stream describe clicks')).stdout).toContain('shardId-000000000002  open');
+});
+
+test('deliveries are created from options, and faults in them are all told', async () => {
+  expect((await on('delivery create hourly --stream clicks --event-time time --flush-age 1h')).code).toBe(EXIT.ok);
+  const options = '--layout product={product}/ --format csv --flush-age 1h --event-time at:ms --prefix by/product';
+  const [status] = await json(`delivery create products --stream clicks ${options}`);
+  expect(status).toMatchObject({
+    owner: 'api',
+    spec: { prefix: 'by/product', format: 'csv', eventTime: { field: 'at', form: 'ms' }, flush: { ageMs: 3_600_000 } },
+  });
+  const wrong = await on('delivery create x --stream clicks --format xml --flush-age soon');
+  expect(wrong.code).toBe(EXIT.failed);
+  expect(wrong.stderr).toContain('xml');
+  expect(wrong.stderr).toContain('soon');
+  expect((await on('delivery create x --stream nowhere')).stderr).toContain('[stream-not-found]');
+});
+
+const lines = Array.from({ length: 240 }, (_, i) => {
+  const at = Date.UTC(2026, 0, 31, i % 4, i % 60);
+  return JSON.stringify({ id: i, time: new Date(at).toISOString(), at, product: `p${i % 3}` });
+});
+
+test('put sends standard input and files, and tells refused lines by number', async () => {
+  const piped = await on('put clicks --key-field product', { stdin: `${lines.slice(0, 100).join('\n')}\n` });
+  expect(piped.code, piped.stderr).toBe(EXIT.ok);
+  expect(piped.stdout).toMatch(/^100 records durable in clicks: /);
+
+  const file = join(server.folder, 'rest.ndjson.gz');
+  await writeFile(file, gzipSync([...lines.slice(100, 150), '{"broken', ...lines.slice(150)].join('\n')));
+  const filed = await on(`put clicks ${file} --json`);
+  expect(filed.code).toBe(EXIT.findings);
+  expect(documents(filed)).toMatchObject([{ accepted: 140, refused: 1, refusals: [{ line: 51, code: 'not-json' }] }]);
+  expect((await on('put nowhere', { stdin: '{}' })).stderr).toContain('[stream-not-found]');
+});
+
+test('tail prints records from the beginning, to a limit, and follows until it is ended', async () => {
+  const all = await on('stream tail clicks --from earliest --no-follow');
+  expect(all.stdout.trimEnd().split('\n').toSorted()).toEqual(lines.toSorted());
+  const three = await json('stream tail clicks --from earliest --limit 3');
+  expect(three).toHaveLength(3);
+  expect(three[0]).toMatchObject({ shard: expect.stringMatching(/^shardId-/) as string });
+
+  const ending = new AbortController();
+  const followed = on('stream tail clicks --from earliest', {
+    signal: ending.signal,
+    onOutput: (soFar) => {
+      if (soFar.includes('"late"')) ending.abort();
+    },
+  });
+  await on('put clicks', { stdin: '{"id":"late","time":"never"}\n' });
+  expect((await followed).code).toBe(EXIT.ok);
+});
+
+test('flush lands; lake and rejected show where everything is', async () => {
+  const flushed = await on('delivery flush hourly');
+  expect(flushed.code, flushed.stderr).toBe(EXIT.ok);
+  expect(flushed.stdout).toMatch(/^hourly flushed: running, 240 rows in \d+ files, 1 rejected, 0 records waiting\n$/);
+  expect((await on('delivery flush products')).code).toBe(EXIT.ok);
+
+  const tree = (await on('lake ls hourly')).stdout;
+  expect(tree).toMatch(/hourly\/year=2026\/month=01\/day=31\/ +240 rows/);
+  expect(tree).toMatch(/└─ hour=03\/ +60 rows .* closed by request/);
+  expect((await on('lake ls')).stdout).toMatch(/by\/product\/ +240 rows/);
+  const [listed] = await json<{ files: { rows: number }[] }>('lake ls products --under product=p1');
+  expect(listed?.files.reduce((sum, file) => sum + file.rows, 0)).toBe(80);
+  const shown = await json<{ path: string; rows: number }>('lake show hourly year=2026/month=01/day=31/hour=00');
+  expect(shown.reduce((sum, file) => sum + file.rows, 0)).toBe(60);
+  expect((await on('lake show hourly')).stdout).toMatch(/\.parquet +\d+ .* request /);
+
+  const rejected = await on('rejected list');
+  expect(rejected.stdout).toMatch(/hourly +event-time-invalid +\S+ +1 /);
+  expect((await on('rejected show hourly --raw')).stdout).toBe('{"id":"late","time":"never"}\n');
+  expect(await json('rejected show hourly')).toMatchObject([{ code: 'event-time-invalid' }]);
+  expect((await on('rejected show hourly')).stdout).toContain('event-time-invalid');
+});
+
+test('a delivery is updated option by option, paused, resumed, described and deleted', async () => {
+  const [updated] = await json('delivery update hourly --flush-age 2m --flush-records 500');
+  expect(updated).toMatchObject({ spec: { flush: { ageMs: 120_000, records: 500 }, eventTime: { field: 'time' } } });
+  expect(await json('delivery pause hourly')).toMatchObject([{ state: 'paused' }]);
+  expect((await on('delivery list')).stdout).toMatch(/hourly +clicks +paused +parquet +240 /);
+  expect(await json('delivery resume hourly')).toMatchObject([{ state: 'running' }]);
+  const described = await on('delivery describe hourly');
+  expect(described.stdout).toMatch(/landed +240 rows/);
+  expect(described.stderr).toContain('lakeward rejected list hourly');
+  expect((await on('delivery delete hourly')).code).toBe(EXIT.ok);
+  const gone = await on('delivery describe hourly');
+  expect(gone.code).toBe(EXIT.failed);
+  expect(gone.stderr).toContain('lakeward delivery list');
+});
+
+test('a stream that a delivery reads is deleted only with force', async () => {
+  expect((await on('stream delete clicks')).stderr).toContain('[stream-in-use]');
+  expect((await on('delivery delete products')).code).toBe(EXIT.ok);
+  expect((await on('stream delete clicks')).code).toBe(EXIT.ok);
+});
+
+test('status shows the server', async () => {
+  expect((await on('status')).stdout).toContain(`server   ${server.url}, version `);
+  expect(await json('status')).toMatchObject([{ roles: ['ingest', 'deliver'], disk: {} }]);
+});
+
+test('log verify refuses while the server runs, and finds the log sound afterwards', async () => {
+  const data = join(server.folder, 'data');
+  const refused = await on(`log verify --data ${data}`);
+  expect(refused.code).toBe(EXIT.failed);
+  expect(refused.stderr).toContain('[data-folder-locked]');
+  expect((await on(`log verify --data ${server.folder}/none`)).stderr).toContain('holds no log');
+});
