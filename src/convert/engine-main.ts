@@ -1,0 +1,96 @@
+/**
+ * The engine process: one DuckDB of one thread, driven by the frames of the server that started it. It does one command at a time,
+ * keeps nothing between commands and dies with its server: at the end of either pipe. Started by `engine-process.ts` only, with its
+ * options as the one argument and its scratch folder as working folder.
+ */
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Conversion } from './engine/conversion.ts';
+import { startConversion } from './engine/conversion.ts';
+import type { FrameReader } from './engine/frame-reader.ts';
+import { frameReader } from './engine/frame-reader.ts';
+import { decodeBatch } from './frames.ts';
+import type { Command, EngineOptions, Message } from './protocol.ts';
+import { FRAME } from './protocol.ts';
+
+const options = JSON.parse(process.argv[2] ?? '{}') as EngineOptions;
+const RESOURCE = /out of memory|no space left|could not write|disk|temp.*director/i;
+
+// While a query runs the event loop turns, and the end of standard input tells that the server is gone.
+process.stdin
+  .on('end', () => process.exit(0))
+  .on('error', () => process.exit(0))
+  .resume();
+process.stdout.on('error', () => process.exit(0));
+
+const instance = await DuckDBInstance.create(':memory:', {
+  threads: '1',
+  memory_limit: `${Math.floor(options.memoryBytes / 1024)}KiB`,
+  temp_directory: 'spill',
+});
+const connection = await instance.connect();
+await prepare(connection);
+const frames = frameReader();
+say({ kind: 'ready' });
+for (;;) {
+  const command = nextCommand(frames);
+  if (command === undefined) process.exit(0);
+  await run(command).then(say, (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    say({ kind: 'failed', message, resource: RESOURCE.test(message) || ['ENOSPC', 'EDQUOT', 'EMFILE'].includes(code) });
+  });
+}
+
+async function prepare(connection: DuckDBConnection): Promise<void> {
+  await connection.run("SET TimeZone = 'UTC'");
+  await connection.run('SET preserve_insertion_order = false');
+  await connection.run('SET partitioned_write_max_open_files = 1000');
+  await connection.run('SET autoinstall_known_extensions = false');
+  await connection.run('SET autoload_known_extensions = false');
+}
+
+function nextCommand(frames: FrameReader): Command | undefined {
+  for (;;) {
+    const frame = frames.next();
+    if (frame === undefined) return undefined;
+    if (frame.type !== FRAME.command) continue;
+    const command = JSON.parse(frame.body.toString()) as Command;
+    // The rest of a command that failed.
+    if (command.kind !== 'end') return command;
+  }
+}
+
+async function run(command: Command): Promise<Message> {
+  if (command.kind !== 'convert') throw new Error(`no command begins with ${command.kind}`);
+  const conversion = startConversion(command.job, command.deadly, process.cwd());
+  try {
+    feed(conversion);
+    const result = await conversion.finish(connection, () => say({ kind: 'alive' }));
+    return { kind: 'converted', result, rssBytes: process.memoryUsage.rss() };
+  } finally {
+    conversion.close();
+  }
+}
+
+/** Hands on batches until the command's end. */
+function feed(conversion: Conversion): void {
+  for (;;) {
+    const frame = frames.next();
+    if (frame === undefined) process.exit(0);
+    if (frame.type === FRAME.command) return;
+    const batch = decodeBatch(frame.body);
+    obeyMarkers(batch.data as Buffer);
+    conversion.add(batch);
+    say({ kind: 'alive' });
+  }
+}
+
+function obeyMarkers(data: Buffer): void {
+  if (options.crashMarker !== undefined && data.includes(options.crashMarker)) process.kill(process.pid, 'SIGSEGV');
+  while (options.hangMarker !== undefined && data.includes(options.hangMarker));
+}
+
+function say(message: Message): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}

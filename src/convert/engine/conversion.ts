@@ -1,0 +1,127 @@
+/**
+ * One conversion inside an engine: batches in, spools of checked rows, then files. Every record of a batch goes to exactly one spool
+ * or to the rejected rows, in the order given.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { EXTRA_COLUMN } from '../../model/column-plan.ts';
+import { LIMITS } from '../../model/limits.ts';
+import type { RecordBatch } from '../../model/record-batch.ts';
+import { compileLayout } from '../../partition/layout.ts';
+import type { ConvertJob, ConvertedFile } from '../../ports/converter.ts';
+import type { ConvertAnswer, RecordPlace } from '../protocol.ts';
+import { copyOut } from './copy-out.ts';
+import { partitionsOf } from './partitions.ts';
+import { rejectedFile } from './rejected-file.ts';
+import type { Reject } from './row-check.ts';
+import { rowCheck } from './row-check.ts';
+import { openSpools } from './spools.ts';
+
+export interface Conversion {
+  add(batch: RecordBatch): void;
+  /** `alive` is called between files. */
+  finish(connection: DuckDBConnection, alive: () => void): Promise<ConvertAnswer>;
+  /** Removes what lies in the scratch folder. */
+  close(): void;
+}
+
+/** First partitions with a spool of their own: as many COPYs of one file each. */
+const SINGLES_MAX = 32;
+
+const NOT_UTF8: Reject = { code: 'not-utf8', reason: 'the bytes are not valid UTF-8', column: null };
+const TOO_LARGE: Reject = { code: 'too-large', reason: `more than ${LIMITS.recordBytesMax} bytes`, column: null };
+const DEADLY: Reject = { code: 'engine-crash', reason: 'the conversion engine dies on this record', column: null };
+
+export function startConversion(job: ConvertJob, deadly: readonly RecordPlace[], scratch: string): Conversion {
+  const layout = compileLayout(job.layout);
+  const partitions = partitionsOf(layout);
+  const numberKey = freeKey(job);
+  const spools = openSpools({
+    folder: scratch,
+    numberKey,
+    singlesMax: SINGLES_MAX,
+    groupMax: LIMITS.partitionsPerPartMax,
+  });
+  const rejected = rejectedFile(job.directory);
+  const checker = rowCheck({ ...job, partitions, fields: layout.fields });
+  const high = new Map<number, number>();
+  const killers = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
+  let rows = 0;
+  let extraRows = 0;
+
+  function add(batch: RecordBatch): void {
+    const data = batch.data as Buffer;
+    const allUtf8 = isUtf8(data);
+    let highest = high.get(batch.shard) ?? Number.NEGATIVE_INFINITY;
+    let from = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const to = batch.dataEnds[i] as number;
+      const arrival = batch.arrivals[i] as number;
+      const verdict =
+        (allUtf8 || isUtf8(data.subarray(from, to)) ? undefined : NOT_UTF8) ??
+        (to - from > LIMITS.recordBytesMax ? TOO_LARGE : undefined) ??
+        (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined) ??
+        checker.check(data, from, to, arrival);
+      if (verdict === undefined) {
+        const eventMs = accept(data, from, to);
+        const seen = eventMs < arrival ? eventMs : arrival;
+        if (seen > highest) highest = seen;
+      } else {
+        reject(batch, i, verdict);
+      }
+      from = to;
+    }
+    if (highest > Number.NEGATIVE_INFINITY) high.set(batch.shard, highest);
+  }
+
+  function accept(data: Buffer, from: number, to: number): number {
+    const line = checker.line();
+    const partition = checker.partition();
+    if (line === undefined) spools.addBytes(partition, data, from, to);
+    else spools.addText(partition, line);
+    if (checker.extra()) extraRows++;
+    rows++;
+    return checker.eventMs();
+  }
+
+  function reject(batch: RecordBatch, i: number, { code, reason, column }: Reject): void {
+    const key = batch.keys.subarray(i === 0 ? 0 : batch.keyEnds[i - 1], batch.keyEnds[i]) as Buffer;
+    const data = batch.data.subarray(i === 0 ? 0 : batch.dataEnds[i - 1], batch.dataEnds[i]) as Buffer;
+    rejected.add({
+      code,
+      reason,
+      column,
+      shard: batch.shard,
+      offset: batch.firstOffset + i,
+      arrival: new Date(batch.arrivals[i] as number).toISOString(),
+      partitionKey: key.toString(),
+      data: data.toString('base64'),
+    });
+  }
+
+  async function finish(connection: DuckDBConnection, alive: () => void): Promise<ConvertAnswer> {
+    const files: ConvertedFile[] = [];
+    for (const spool of spools.finish()) {
+      alive();
+      files.push(...(await copyOut(connection, spool, { ...job, numberKey })));
+    }
+    return { files, rejected: rejected.finish(), rows, extraRows, eventHighMs: [...high] };
+  }
+
+  return {
+    add,
+    finish,
+    close: () => {
+      spools.close();
+      rejected.close();
+    },
+  };
+}
+
+/** A name that no column has, whatever its case. */
+function freeKey({ plan }: ConvertJob): string {
+  const taken = new Set([...plan.columns.map(({ name }) => name.toLowerCase()), EXTRA_COLUMN]);
+  let key = 'partition_number';
+  while (taken.has(key)) key += '_';
+  return key;
+}

@@ -1,0 +1,209 @@
+/**
+ * From checked lines to files of the lake: one COPY a spool. Owns the SQL: how each column type is read from a line and written
+ * to each format. Every name and path is quoted; nothing else of a record or a plan ever becomes SQL text.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Column, ColumnPlan } from '../../model/column-plan.ts';
+import { EXTRA_COLUMN } from '../../model/column-plan.ts';
+import type { ColumnStatistics } from '../../model/data-file.ts';
+import type { Compression, DataFormat } from '../../model/delivery.ts';
+import type { ConvertedFile } from '../../ports/converter.ts';
+import type { Spool } from './spools.ts';
+
+export interface CopyJob {
+  readonly plan: ColumnPlan;
+  readonly format: DataFormat;
+  readonly compression: Compression;
+  readonly directory: string;
+  /** Key of a grouped line's partition number. */
+  readonly numberKey: string;
+}
+
+const EXTENSIONS: Readonly<Record<DataFormat, string>> = { parquet: 'parquet', csv: 'csv', ndjson: 'ndjson' };
+const LINE_BYTES_MIN = 1024 * 1024;
+
+/** Writes one spool, which lies in the working folder. Throws when a row was lost or cut off on the way. */
+export async function copyOut(connection: DuckDBConnection, spool: Spool, job: CopyJob): Promise<ConvertedFile[]> {
+  const target = join(job.directory, spool.name.replace('.ndjson', ''));
+  const path = spool.grouped ? target : `${target}.${extensionOf(job)}`;
+  const result = await connection.runAndReadAll(copySql(spool, job, path));
+  const statistics = job.format === 'parquet' ? statisticsOf(result.getRowObjectsJson()) : new Map<string, FileFacts>();
+  const files = spool.grouped ? groupedFiles(spool, job, path) : [{ local: path, partition: spool.partitions[0] }];
+  const converted = files.flatMap(({ local, partition }) => {
+    const facts = statistics.get(local);
+    if (partition === undefined) return [];
+    return {
+      local,
+      partition: partition.text,
+      rows: facts?.rows ?? partition.rows,
+      bytes: statSync(local).size,
+      eventMinMs: partition.eventMinMs,
+      eventMaxMs: partition.eventMaxMs,
+      columns: facts?.columns ?? [],
+    };
+  });
+  const rows = converted.reduce((sum, file) => sum + file.rows, 0);
+  if (rows !== spool.rows) throw new Error(`a COPY wrote ${rows} of ${spool.rows} rows`);
+  return converted;
+}
+
+function copySql(spool: Spool, job: CopyJob, path: string): string {
+  const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column))}`);
+  read.push(`${literal(EXTRA_COLUMN)}: 'VARCHAR'`);
+  const written = job.plan.columns.map((column) => `${writeExpression(column, job.format)} AS ${name(column.name)}`);
+  written.push(`${extraExpression(job.format)} AS ${name(EXTRA_COLUMN)}`);
+  const options = formatOptions(job);
+  if (spool.grouped) {
+    read.push(`${literal(job.numberKey)}: 'INTEGER'`);
+    written.push(name(job.numberKey));
+    options.push(`PARTITION_BY (${name(job.numberKey)})`, 'OVERWRITE_OR_IGNORE', `FILENAME_PATTERN 'part_{i}'`);
+  }
+  const source = [
+    literal(spool.name),
+    "format = 'newline_delimited'",
+    "compression = 'uncompressed'",
+    'hive_partitioning = false',
+    `maximum_object_size = ${Math.max(LINE_BYTES_MIN, spool.longestLine * 2)}`,
+    `columns = {${read.join(', ')}}`,
+  ];
+  return `COPY (SELECT ${written.join(', ')} FROM read_json(${source.join(', ')})) TO ${literal(path)} (${options.join(', ')})`;
+}
+
+function formatOptions({ format, compression }: CopyJob): string[] {
+  switch (format) {
+    case 'parquet':
+      return [
+        'FORMAT parquet',
+        `COMPRESSION ${compression}`,
+        'RETURN_STATS',
+        ...(compression === 'zstd' ? ['COMPRESSION_LEVEL 1'] : []),
+      ];
+    case 'csv':
+      return ['FORMAT csv', 'HEADER', `COMPRESSION ${compression}`];
+    case 'ndjson':
+      return ['FORMAT json', `COMPRESSION ${compression === 'none' ? 'uncompressed' : compression}`];
+  }
+  return format satisfies never;
+}
+
+function extensionOf({ format, compression }: CopyJob): string {
+  return format !== 'parquet' && compression === 'gzip' ? `${EXTENSIONS[format]}.gz` : EXTENSIONS[format];
+}
+
+/** How a line's value is read; the row check made sure that this loses nothing. */
+function readType({ type }: Column): string {
+  switch (type.kind) {
+    case 'boolean':
+      return 'BOOLEAN';
+    case 'int':
+      return type.bits === 32 ? 'INTEGER' : 'BIGINT';
+    case 'double':
+      return 'DOUBLE';
+    case 'timestamp':
+      return type.from === 'iso' ? 'TIMESTAMPTZ' : type.from === 'us' ? 'BIGINT' : 'DOUBLE';
+    case 'date':
+      return 'DATE';
+    case 'json':
+      return 'JSON';
+    case 'string':
+    case 'bytes':
+    case 'decimal':
+    case 'uuid':
+    case 'enum':
+      return 'VARCHAR';
+  }
+  return type satisfies never;
+}
+
+function writeExpression(column: Column, format: DataFormat): string {
+  const value = name(column.name);
+  const { type } = column;
+  switch (type.kind) {
+    case 'timestamp': {
+      const scale = type.from === 's' ? 1_000_000 : 1000;
+      const micros = type.from === 'us' ? value : `CAST(round(${value} * ${scale}) AS BIGINT)`;
+      const time = type.from === 'iso' ? value : `make_timestamptz(${micros})`;
+      return format === 'parquet' ? time : `strftime(CAST(${time} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')`;
+    }
+    case 'bytes':
+      return format === 'parquet' ? `from_base64(${value})` : value;
+    case 'decimal':
+      return `CAST(${value} AS DECIMAL(${type.precision}, ${type.scale}))`;
+    case 'uuid':
+      return `CAST(${value} AS UUID)`;
+    case 'json':
+      return format === 'ndjson' ? value : `CAST(${value} AS VARCHAR)`;
+    case 'boolean':
+    case 'int':
+    case 'double':
+    case 'date':
+    case 'string':
+    case 'enum':
+      return value;
+  }
+  return type satisfies never;
+}
+
+function extraExpression(format: DataFormat): string {
+  return format === 'ndjson' ? `CAST(${name(EXTRA_COLUMN)} AS JSON)` : name(EXTRA_COLUMN);
+}
+
+/** Files of a grouped COPY lie in folders `key=number`. */
+function groupedFiles(
+  spool: Spool,
+  job: CopyJob,
+  path: string,
+): { local: string; partition: Spool['partitions'][0] }[] {
+  const byNumber = new Map(spool.partitions.map((partition) => [partition.number, partition]));
+  return readdirSync(path).flatMap((folder) => {
+    const partition = byNumber.get(Number(folder.slice(folder.lastIndexOf('=') + 1)));
+    if (partition === undefined) throw new Error(`a COPY wrote an unknown partition into ${folder}`);
+    const files = readdirSync(join(path, folder));
+    if (files.length > 1 && job.format !== 'parquet')
+      throw new Error(`a COPY cut ${folder} into ${files.length} files`);
+    return files.map((file) => ({ local: join(path, folder, file), partition }));
+  });
+}
+
+interface FileFacts {
+  readonly rows: number;
+  readonly columns: readonly ColumnStatistics[];
+}
+
+function statisticsOf(rows: readonly Record<string, unknown>[]): Map<string, FileFacts> {
+  return new Map(
+    rows.map((row) => {
+      const columns = entriesOf(row['column_statistics']).map(([column, facts]): ColumnStatistics => {
+        const known = new Map(entriesOf(facts));
+        const nulls = known.get('null_count');
+        const min = known.get('min');
+        const max = known.get('max');
+        return {
+          column: column.replace(/^"|"$/g, '').replaceAll('""', '"'),
+          ...(nulls === undefined ? {} : { nulls: Number(nulls) }),
+          ...(typeof min === 'string' ? { min } : {}),
+          ...(typeof max === 'string' ? { max } : {}),
+        };
+      });
+      return [String(row['filename']), { rows: Number(row['count']), columns }];
+    }),
+  );
+}
+
+/** The entries of a MAP as the engine gives it in JSON form. */
+function entriesOf(map: unknown): [string, unknown][] {
+  if (!Array.isArray(map)) return [];
+  return (map as { key: unknown; value: unknown }[]).map(({ key, value }) => [String(key), value]);
+}
+
+/** An SQL name in quotes. */
+function name(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}
+
+/** An SQL text in quotes. */
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,47 @@
+/**
+ * What the server and an engine process say to each other. To the engine, on its pipe: frames of one type byte, a 32-bit length
+ * (little-endian) and a body, JSON for commands, binary for record batches. From the engine, on its standard output: one JSON
+ * message a line. Both sides are of one version, started together: nothing here is kept.
+ *
+ * Body of a batch: shard u32, count u32, first offset f64, bytes of keys u32, bytes of data u32, arrivals f64 × count,
+ * key ends u32 × count, data ends u32 × count, keys, data.
+ */
+import type { ColumnPlan } from '../model/column-plan.ts';
+import type { EventTime } from '../model/delivery.ts';
+import type { ConvertJob, ConvertResult } from '../ports/converter.ts';
+
+export const FRAME = { command: 1, batch: 2 } as const;
+export const FRAME_HEAD_BYTES = 5;
+export const BATCH_HEAD_BYTES = 24;
+/** File descriptor of the pipe in the engine. */
+export const INPUT_FD = 3;
+
+export interface EngineOptions {
+  readonly memoryBytes: number;
+  /** Test aids: texts that kill or hang the engine when a record holds them. */
+  readonly crashMarker?: string;
+  readonly hangMarker?: string;
+}
+
+/** Shard and offset of a record the engine has died on before. */
+export type RecordPlace = readonly [shard: number, offset: number];
+
+export type Command =
+  | { readonly kind: 'convert'; readonly job: ConvertJob; readonly deadly: readonly RecordPlace[] }
+  | { readonly kind: 'infer'; readonly eventTime: EventTime; readonly fields: readonly string[] }
+  /** All batches of the command were sent: finish and answer. */
+  | { readonly kind: 'end' };
+
+/** `ConvertResult` with its map as entries. */
+export type ConvertAnswer = Omit<ConvertResult, 'eventHighMs'> & {
+  readonly eventHighMs: readonly (readonly [number, number])[];
+};
+
+export type Message =
+  | { readonly kind: 'ready' }
+  /** Work goes on: sent often enough that silence means a hang. */
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
+  | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
+  /** The command failed, the engine lives. `resource`: memory or disk, not the rows. */
+  | { readonly kind: 'failed'; readonly message: string; readonly resource: boolean };
