@@ -72,6 +72,11 @@ export const ERRORS = {
     retryable: false,
     meaning: 'No delivery has this name; `lakeward delivery list` shows them.',
   },
+  'delivery-paused': {
+    status: 409,
+    retryable: false,
+    meaning: 'The delivery is paused, so nothing lands; resume it first.',
+  },
   'disk-full': {
     status: 503,
     retryable: true,

@@ -7,7 +7,9 @@ import { decideFlush } from '../../src/delivery/flush.ts';
 const NOW = 1_000_000;
 const rule = { bytes: 1000, ageMs: 60_000, records: 10 };
 
-function facts(change: Partial<FlushFacts> & { pending?: Partial<FlushFacts['pending']> }): FlushFacts {
+type Change = Partial<Omit<FlushFacts, 'pending'>> & { readonly pending?: Partial<FlushFacts['pending']> };
+
+function facts(change: Change): FlushFacts {
   const pending = { records: 1, bytes: 10, oldestArrivalMs: NOW, ...change.pending };
   return { seenSinceMs: undefined, rule, nowMs: NOW, demand: undefined, ...change, pending };
 }

@@ -1,0 +1,157 @@
+/**
+ * The delivery stage: the port `Deliveries` for front doors, and the life of the workers inside this process. What should run is in
+ * the catalog; this room makes it so. It opens neither broker, catalog nor lake: whoever composes the process does.
+ */
+import type { DeliverySpec } from '../model/delivery.ts';
+import type { DeliveryTrouble } from '../model/delivery.ts';
+import { LakewardError } from '../model/errors.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
+import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
+import { changeCatalog } from './catalog-change.ts';
+import { creation, declaration, documentOf, pausing, removal, replacement } from './documents.ts';
+import { rejectedRows } from './rejected-rows.ts';
+import type { DeliveryRoom } from './room.ts';
+import type { RunningDelivery } from './running-deliveries.ts';
+import { runningDeliveries } from './running-deliveries.ts';
+import { parseDeliverySpec } from './spec.ts';
+import { deliveryStatus, pendingOf } from './status.ts';
+
+const GAUGES_MS = 15_000;
+const GAUGES_JOB = 'delivery gauges';
+const PAGE_ITEMS = 100;
+const PAGE_ITEMS_MAX = 1000;
+/** A landing that takes this long makes no progress. */
+const STALLED_MS = 600_000;
+
+export interface DeliveryComplaint {
+  readonly delivery: string;
+  readonly trouble: DeliveryTrouble;
+}
+
+export interface DeliveryStage extends Deliveries {
+  /** Makes the catalog say what the configuration file declares; call before `open`. Throws `stream-not-found`, `argument-invalid`. */
+  declare(specs: readonly DeliverySpec[]): Promise<void>;
+  /** Sweeps scratch, starts the engines and a worker for every delivery that is not paused. */
+  open(): Promise<void>;
+  /** Lands what waits, as far as it fits into the time, then closes. */
+  drain(options: { readonly withinMs: number }): Promise<void>;
+  /** Stops everything under way; it lands after the next start. Idempotent. */
+  close(): Promise<void>;
+  /** Deliveries that do not progress, with why: empty when all is well. A paused one is well. */
+  complaints(): readonly DeliveryComplaint[];
+}
+
+export function createDeliveries(room: DeliveryRoom): DeliveryStage {
+  const running = runningDeliveries(room);
+  const log = room.telemetry.log.child({ room: 'delivery' });
+  let unwatch: (() => void) | undefined;
+
+  async function change(edit: (state: CatalogState) => readonly CatalogEdit[], call?: CallOptions): Promise<void> {
+    await changeCatalog(room.catalog, edit, call);
+    await running.reconcile();
+  }
+
+  function known(name: string): RunningDelivery {
+    const delivery = running.get(name);
+    if (delivery !== undefined) return delivery;
+    documentOf(room.catalog.read(), name);
+    throw new LakewardError('service-stopping', `delivery '${name}' does not run in this process now`);
+  }
+
+  async function statusOf(name: string): Promise<DeliveryStatus> {
+    return deliveryStatus(room, known(name));
+  }
+
+  async function gauges(): Promise<void> {
+    for (const delivery of running.all()) {
+      const { records, bytes, oldestArrivalMs } = await pendingOf(room, delivery);
+      const oldestMs = oldestArrivalMs === undefined ? 0 : Math.max(0, room.clock.nowMs() - oldestArrivalMs);
+      delivery.metrics.pending({ records, bytes, oldestMs });
+    }
+  }
+
+  const stage: DeliveryStage = {
+    parse: parseDeliverySpec,
+    async create(spec, call) {
+      await change((state) => creation(state, spec, room.clock.nowMs()), call);
+      await running.get(spec.name)?.worker?.opened;
+      return statusOf(spec.name);
+    },
+    async update(spec, call) {
+      await change((state) => replacement(state, spec), call);
+      await running.get(spec.name)?.worker?.opened;
+      return statusOf(spec.name);
+    },
+    remove: (name, call) => change((state) => removal(state, name), call),
+    async status(name) {
+      if (name !== undefined) return [await statusOf(name)];
+      return Promise.all(running.all().map((delivery) => deliveryStatus(room, delivery)));
+    },
+    async flush(name, call) {
+      const { worker } = known(name);
+      if (worker === undefined) throw new LakewardError('delivery-paused', `delivery '${name}' is paused`);
+      await worker.flush('request', call);
+      return statusOf(name);
+    },
+    async setPaused(name, paused, call) {
+      await change((state) => pausing(state, name, paused), call);
+      // An operator who resumes wants another try now, whatever stopped the worker.
+      if (!paused && running.get(name)?.worker?.view().trouble !== undefined) await running.restart(name);
+      await running.get(name)?.worker?.opened;
+      return statusOf(name);
+    },
+    async files(name, options) {
+      const { log } = await known(name).holder.open();
+      const { prefix, after, signal } = options ?? {};
+      return log.files({ prefix, after, limit: pageLimit(options), signal });
+    },
+    async rejected(name, options) {
+      const { log } = await known(name).holder.open();
+      const { after, signal } = options ?? {};
+      return rejectedRows({ lake: room.lake, log, after, limit: pageLimit(options), signal });
+    },
+    declare: (specs) => change((state) => declaration(state, specs, room.clock.nowMs())),
+    async open() {
+      await room.scratch.sweep();
+      await room.converter.open();
+      unwatch = room.catalog.watch(() => {
+        running.reconcile().catch((error: unknown) => log.error('deliveries do not follow the catalog', { error }));
+      });
+      room.scheduler.add({ name: GAUGES_JOB, everyMs: GAUGES_MS, jitter: 0.1, run: gauges });
+      await running.reconcile();
+    },
+    async drain({ withinMs }) {
+      const timer = new AbortController();
+      const landings = running.all().map(({ worker }) => worker?.flush('shutdown'));
+      const late = room.clock.sleep(withinMs, timer.signal).catch(() => {});
+      await Promise.race([Promise.allSettled(landings), late]);
+      timer.abort();
+      await stage.close();
+    },
+    async close() {
+      unwatch?.();
+      unwatch = undefined;
+      await room.scheduler.remove(GAUGES_JOB);
+      await running.close();
+    },
+    complaints: () => running.all().flatMap((delivery) => complaintOf(delivery, room.clock.nowMs())),
+  };
+  return stage;
+}
+
+function complaintOf({ document, worker }: RunningDelivery, nowMs: number): DeliveryComplaint[] {
+  if (worker === undefined) return [];
+  const delivery = document.spec.name;
+  const { trouble, busyMs } = worker.view();
+  if (trouble !== undefined) return [{ delivery, trouble }];
+  if (busyMs < STALLED_MS) return [];
+  const message = `a landing is under way for ${Math.round(busyMs / 1000)} s`;
+  return [{ delivery, trouble: { code: 'internal', message, sinceMs: nowMs - busyMs } }];
+}
+
+function pageLimit(options: PageOptions | undefined): number {
+  const limit = options?.limit ?? PAGE_ITEMS;
+  if (Number.isInteger(limit) && limit >= 1 && limit <= PAGE_ITEMS_MAX) return limit;
+  throw new LakewardError('argument-invalid', `limit is ${limit}; accepted are 1 to ${PAGE_ITEMS_MAX}`);
+}

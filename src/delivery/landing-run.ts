@@ -1,0 +1,197 @@
+/**
+ * One landing in two steps. `prepare` reads a range and converts it into a scratch folder: nothing outside has changed. `land`
+ * stages the files and commits them with their range in one entry of the landing log, then records losses that follow the range. A
+ * prepared landing that is superseded or dropped leaves nothing behind but stages, which the log's maintenance sweeps.
+ */
+import type { LandingLog } from '../landing/landing-log.ts';
+import type { ColumnPlan } from '../model/column-plan.ts';
+import type { DeliverySpec, FlushReason } from '../model/delivery.ts';
+import { LakewardError } from '../model/errors.ts';
+import { MIB } from '../model/limits.ts';
+import type { RecordBatch } from '../model/record-batch.ts';
+import type { Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
+import { compileLayout } from '../partition/layout.ts';
+import type { ConvertResult } from '../ports/converter.ts';
+import type { Log } from '../ports/telemetry.ts';
+import { inParallel } from './bounded-parallel.ts';
+import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import { currentPlan } from './plan-keeper.ts';
+import type { RangeOutcome } from './range-reader.ts';
+import { rangeReader } from './range-reader.ts';
+import type { DeliveryRoom } from './room.ts';
+import type { ProgressBook } from './shard-progress.ts';
+import { closingUnit, countLateRows, unitEndMs } from './watermark.ts';
+
+/** A landing takes at least this much when it waits: catching up lands few large batches. */
+const LANDING_BYTES = 256 * MIB;
+/** Files staged at once. */
+const STAGES_AT_ONCE = 8;
+
+export interface LandingRoom {
+  readonly room: DeliveryRoom;
+  readonly spec: DeliverySpec;
+  readonly stream: StreamDocument;
+  readonly log: LandingLog;
+  readonly progress: ProgressBook;
+  readonly metrics: DeliveryMetrics;
+  readonly telemetryLog: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface PreparedLanding {
+  readonly nonce: string;
+  /** Absent when the range holds no records: a jump over unused or lost offsets. */
+  readonly plan: ColumnPlan | undefined;
+  readonly range: RangeOutcome;
+  readonly order: LandingOrder;
+  readonly converted: ConvertResult;
+  readonly startedMs: number;
+  drop(): Promise<void>;
+}
+
+export interface LandingOrder {
+  readonly from: Positions;
+  readonly ends: Positions;
+  readonly reason: FlushReason;
+}
+
+/** Throws what the broker, the converter and the catalog throw; the scratch folder is gone then. */
+export async function prepareLanding(at: LandingRoom, order: LandingOrder): Promise<PreparedLanding> {
+  const { room, spec, stream, signal } = at;
+  const startedMs = room.clock.monotonicMs();
+  const bytesMax = Math.max(spec.flush.bytes, LANDING_BYTES);
+  const reader = rangeReader({
+    broker: room.broker,
+    stream: stream.id,
+    from: order.from,
+    ends: order.ends,
+    bytesMax,
+    signal,
+  });
+  const sample = await reader.first();
+  const nonce = at.log.nonce();
+  if (sample.length === 0) {
+    for await (const batch of reader.batches) assertNone(batch);
+    return {
+      nonce,
+      order,
+      range: reader.outcome(),
+      plan: undefined,
+      converted: NOTHING,
+      startedMs,
+      drop: nothingToDrop,
+    };
+  }
+  const plan = await currentPlan(
+    { catalog: room.catalog, converter: room.converter, clock: room.clock, spec },
+    { sample, landedVersion: at.log.view().planVersion, signal },
+  );
+  const directory = await room.scratch.make();
+  const drop = (): Promise<void> => room.scratch.remove(directory);
+  try {
+    const { layout, eventTime, eventFutureMs, format, compression } = spec;
+    const job = { plan, layout, eventTime, eventFutureMs, format, compression, directory };
+    const converted = await room.converter.convert(job, reader.batches, { signal });
+    const range = reader.outcome();
+    const rows = converted.rows + (converted.rejected?.rows ?? 0);
+    if (rows !== range.records) {
+      throw new LakewardError('convert-failed', `the converter gave ${rows} rows for ${range.records} records`);
+    }
+    return { nonce, order, range, plan, converted, startedMs, drop };
+  } catch (error) {
+    await drop();
+    throw error;
+  }
+}
+
+/** Stages and commits. `superseded`: another worker landed from the same positions; nothing of this one shows. */
+export async function land(at: LandingRoom, prepared: PreparedLanding): Promise<'committed' | 'superseded'> {
+  try {
+    const outcome = prepared.range.ranges.size === 0 ? 'committed' : await commitRange(at, prepared);
+    if (outcome === 'superseded' || prepared.range.gaps.length === 0) return outcome;
+    return await commitLosses(at, prepared);
+  } finally {
+    await prepared.drop();
+  }
+}
+
+async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<'committed' | 'superseded'> {
+  const { room, spec, log, signal } = at;
+  const { nonce, range, converted } = prepared;
+  const { reason, from, ends } = prepared.order;
+  const planVersion = prepared.plan?.version ?? log.view().planVersion;
+  const firstArrivalMs = range.firstArrivalMs ?? room.clock.nowMs();
+  const parts = { delivery: spec.name, firstArrivalMs, nonce };
+  const closes = closingUnit(compileLayout(spec.layout).units);
+  const extension = extensionOf(spec.format, spec.compression);
+
+  const files = await inParallel(STAGES_AT_ONCE, converted.files, async ({ local, ...file }, n) => {
+    const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
+    const handle = await log.stage(nonce, { local, name: dataFileName(parts, n, extension), directory }, { signal });
+    const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
+    return { ...file, ...closing, handle, planVersion, closedBecause: reason };
+  });
+  const rejected = await inParallel(1, converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
+    const { local, rows, bytes, reasons } = file;
+    const name = rejectedFileName(parts);
+    const directory = rejectedFolder(spec.name, firstArrivalMs);
+    return { rows, bytes, reasons, handle: await log.stage(nonce, { local, name, directory }, { signal }) };
+  });
+
+  const previousMs = log.view().watermarkMs;
+  const lateRows = countLateRows(converted.files, closes, previousMs);
+  const update = at.progress.after({ range, from, ends, eventHighMs: converted.eventHighMs, previousMs });
+  const outcome = await log.commit(
+    {
+      nonce,
+      ranges: range.ranges,
+      planVersion,
+      files,
+      rejected,
+      extraRows: converted.extraRows,
+      lateRows,
+      ...(update.watermarkMs === undefined ? {} : { watermarkMs: update.watermarkMs }),
+    },
+    { signal },
+  );
+  at.metrics.landing(outcome, room.clock.monotonicMs() - prepared.startedMs);
+  if (outcome === 'superseded') return outcome;
+  update.adopt();
+  const landed = {
+    reason,
+    rows: converted.rows,
+    files: files.length,
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    extraRows: converted.extraRows,
+    lateRows,
+    rejects: converted.rejected?.reasons ?? [],
+    lagMs: Math.max(0, room.clock.nowMs() - firstArrivalMs),
+  };
+  at.metrics.landed(landed);
+  at.telemetryLog.info('landed', { ...landed, rejects: undefined, rejectedRows: converted.rejected?.rows ?? 0 });
+  return outcome;
+}
+
+async function commitLosses(at: LandingRoom, { range }: PreparedLanding): Promise<'committed' | 'superseded'> {
+  const outcome = await at.log.commitGap(range.gaps, { signal: at.signal });
+  if (outcome === 'superseded') return outcome;
+  const lost = range.gaps.reduce((sum, gap) => sum + (gap.to - gap.from), 0);
+  at.metrics.lost(lost);
+  at.telemetryLog.error('records were lost before they landed', { lostOffsets: lost, gaps: range.gaps });
+  return outcome;
+}
+
+const NOTHING: ConvertResult = {
+  files: [],
+  rejected: undefined,
+  rows: 0,
+  extraRows: 0,
+  eventHighMs: new Map<ShardIndex, number>(),
+};
+
+async function nothingToDrop(): Promise<void> {}
+
+function assertNone(batch: RecordBatch): never {
+  throw new LakewardError('internal', `a range that began empty gave ${batch.count} records`);
+}

@@ -1,0 +1,106 @@
+/**
+ * The landing log of one delivery, opened when first needed and again after a fault: opening is the log's recovery, so whatever a
+ * failed call left half done is finished there. Keeps the last view for whoever asks while the log cannot be opened.
+ */
+import type { DeliverySpec } from '../model/delivery.ts';
+import { LakewardError } from '../model/errors.ts';
+import type { Offset, Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
+import { asOffset, asShard } from '../model/stream.ts';
+import type { LandingLog, LandingView } from '../landing/landing-log.ts';
+import { openLandingLog } from '../landing/landing-log.ts';
+import type { DeliveryRoom } from './room.ts';
+
+export interface OpenLog {
+  readonly log: LandingLog;
+  readonly stream: StreamDocument;
+}
+
+export interface LogHolder {
+  /** Opens, or gives what is open. Throws `stream-not-found`, `incarnation-mismatch`, `lake-unavailable`, `landing-log-damaged`. */
+  open(signal?: AbortSignal): Promise<OpenLog>;
+  /** Forgets what is open, so that the next `open` recovers. */
+  reset(): void;
+  /** The newest view known; undefined before the first opening. */
+  view(): LandingView | undefined;
+}
+
+export function logHolder(
+  room: DeliveryRoom,
+  spec: Pick<DeliverySpec, 'name' | 'stream' | 'prefix' | 'start'>,
+): LogHolder {
+  let opening: Promise<OpenLog> | undefined;
+  let open: OpenLog | undefined;
+  let lastView: LandingView | undefined;
+
+  async function make(signal: AbortSignal | undefined): Promise<OpenLog> {
+    const stream = room.catalog.read().stream.get(spec.stream);
+    if (stream === undefined) {
+      throw new LakewardError(
+        'stream-not-found',
+        `delivery '${spec.name}' reads stream '${spec.stream}', which is gone`,
+      );
+    }
+    const log = await openLandingLog(
+      {
+        store: room.lake,
+        clock: room.clock,
+        telemetry: room.telemetry,
+        delivery: spec.name,
+        prefix: spec.prefix,
+        writer: room.writer,
+        lakeId: room.lakeId,
+        stream: { name: stream.name, id: stream.id },
+        start: () => startPositions(room, spec, stream),
+        ...(room.step === undefined ? {} : { step: room.step }),
+      },
+      { signal },
+    );
+    return { log, stream };
+  }
+
+  return {
+    open(signal) {
+      if (opening !== undefined) return opening;
+      const mine = make(signal).then(
+        (made) => {
+          if (opening === mine) open = made;
+          return made;
+        },
+        (error: unknown) => {
+          if (opening === mine) opening = undefined;
+          throw error;
+        },
+      );
+      opening = mine;
+      return mine;
+    },
+    reset() {
+      lastView = open?.log.view() ?? lastView;
+      open = undefined;
+      opening = undefined;
+    },
+    view: () => open?.log.view() ?? lastView,
+  };
+}
+
+/** Where every shard of the stream stands: shards that came after the log's first entry start at their beginning. */
+export function landedPositions(view: LandingView, stream: StreamDocument): Positions {
+  const positions = new Map<ShardIndex, Offset>();
+  for (const { index } of stream.shards) {
+    const shard = asShard(index);
+    positions.set(shard, view.positions.get(shard) ?? asOffset(0));
+  }
+  return positions;
+}
+
+async function startPositions(
+  room: DeliveryRoom,
+  spec: Pick<DeliverySpec, 'start'>,
+  stream: StreamDocument,
+): Promise<Positions> {
+  const positions = new Map<ShardIndex, Offset>();
+  for (const { index } of stream.shards) {
+    positions.set(asShard(index), await room.broker.locate(stream.id, asShard(index), spec.start));
+  }
+  return positions;
+}

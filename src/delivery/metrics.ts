@@ -1,0 +1,72 @@
+/** The metrics of the delivery stage, each under the delivery's name. Lost offsets are the alarm: they are gone for good. */
+import type { RejectCount } from '../model/data-file.ts';
+import type { FlushReason } from '../model/delivery.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+
+export type LandingOutcome = 'committed' | 'superseded' | 'failed';
+
+export interface LandedFacts {
+  readonly reason: FlushReason;
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly extraRows: number;
+  readonly lateRows: number;
+  readonly rejects: readonly RejectCount[];
+  /** From the first arrival to being visible. */
+  readonly lagMs: number;
+}
+
+export interface DeliveryMetrics {
+  landed(facts: LandedFacts): void;
+  landing(outcome: LandingOutcome, durationMs: number): void;
+  lost(offsets: number): void;
+  pending(facts: { readonly records: number; readonly bytes: number; readonly oldestMs: number }): void;
+  /** Whether the delivery works: 0 while it retries or is suspended. */
+  working(works: boolean): void;
+}
+
+const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+
+// biome-ignore format: one line a metric
+export function deliveryMetrics(telemetry: Telemetry, delivery: string): DeliveryMetrics {
+  const labels = ['delivery'];
+  const name = (rest: string): string => `lakeward_delivery_${rest}`;
+  const rows = telemetry.counter({ name: name('rows_total'), help: 'Rows landed.', labels });
+  const bytes = telemetry.counter({ name: name('bytes_total'), help: 'Bytes of data files landed.', labels });
+  const files = telemetry.counter({ name: name('files_total'), help: 'Data files landed, by why they were closed.', labels: ['delivery', 'reason'] });
+  const rejected = telemetry.counter({ name: name('rejected_rows_total'), help: 'Rows set aside, by code.', labels: ['delivery', 'code'] });
+  const extra = telemetry.counter({ name: name('extra_rows_total'), help: 'Rows with keys or values outside their columns.', labels });
+  const late = telemetry.counter({ name: name('late_rows_total'), help: 'Rows landed in a partition after it was closed.', labels });
+  const lost = telemetry.counter({ name: name('lost_offsets_total'), help: 'Offsets that retention or damage took before they landed.', labels });
+  const landings = telemetry.counter({ name: name('landings_total'), help: 'Landings, by outcome.', labels: ['delivery', 'outcome'] });
+  const duration = telemetry.histogram({ name: name('landing_seconds'), help: 'Duration of a landing.', labels, buckets: SECONDS });
+  const lag = telemetry.gauge({ name: name('lag_seconds'), help: 'From the first arrival of the last landing to its being visible.', labels });
+  const pendingRecords = telemetry.gauge({ name: name('pending_records'), help: 'Records waiting in the stream.', labels });
+  const pendingBytes = telemetry.gauge({ name: name('pending_bytes'), help: 'Bytes waiting in the stream.', labels });
+  const oldest = telemetry.gauge({ name: name('oldest_pending_seconds'), help: 'Age of the oldest waiting record.', labels });
+  const working = telemetry.gauge({ name: name('working'), help: '0 while the delivery retries or is suspended.', labels });
+
+  return {
+    landed(facts) {
+      rows.add(facts.rows, { delivery });
+      bytes.add(facts.bytes, { delivery });
+      if (facts.files > 0) files.add(facts.files, { delivery, reason: facts.reason });
+      for (const reject of facts.rejects) rejected.add(reject.rows, { delivery, code: reject.code });
+      extra.add(facts.extraRows, { delivery });
+      late.add(facts.lateRows, { delivery });
+      lag.set(facts.lagMs / 1000, { delivery });
+    },
+    landing(outcome, durationMs) {
+      landings.add(1, { delivery, outcome });
+      if (outcome === 'committed') duration.observe(durationMs / 1000, { delivery });
+    },
+    lost: (offsets) => lost.add(offsets, { delivery }),
+    pending(facts) {
+      pendingRecords.set(facts.records, { delivery });
+      pendingBytes.set(facts.bytes, { delivery });
+      oldest.set(facts.oldestMs / 1000, { delivery });
+    },
+    working: (works) => working.set(works ? 1 : 0, { delivery }),
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * The column plan a delivery lands with. Every plan is in the catalog before the first file written with it, under a version that
+ * grows and is never given to other columns: files name theirs. Inferred plans are made once, from the first records met.
+ */
+import type { ColumnPlan } from '../model/column-plan.ts';
+import type { DeliverySpec } from '../model/delivery.ts';
+import type { RecordBatch } from '../model/record-batch.ts';
+import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Converter } from '../ports/converter.ts';
+import { planFromAvro } from '../schema/avro-plan.ts';
+import { changeCatalog } from './catalog-change.ts';
+
+export interface PlanKeeperOptions {
+  readonly catalog: Catalog;
+  readonly converter: Converter;
+  readonly clock: Clock;
+  readonly spec: DeliverySpec;
+}
+
+export interface PlanSearch {
+  /** Records to infer from when there is no plan yet. */
+  readonly sample: readonly RecordBatch[];
+  /** The highest version that landed files name: new plans are numbered above it. */
+  readonly landedVersion: number;
+  readonly signal: AbortSignal;
+}
+
+/** The plan to convert with now, stored if it is new. A sample without any column gives plan 0, which is not stored. */
+export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {
+  const { catalog, spec } = options;
+  const wanted = spec.schema === 'auto' ? undefined : planFromAvro(spec.schema.avro);
+  const kept = newestPlan(catalog.read(), spec.name);
+  if (kept !== undefined && fits(kept, wanted)) return kept;
+  const made = wanted ?? (kept === undefined ? await inferred(options, search) : relaxed(kept));
+  if (made.columns.length === 0) return { ...made, version: 0 };
+  await changeCatalog(
+    catalog,
+    (state) => {
+      const newest = newestPlan(state, spec.name);
+      if (newest !== undefined && fits(newest, wanted)) return [];
+      const version = Math.max(newest?.version ?? 0, search.landedVersion) + 1;
+      return planEdits(state, { spec, plan: { ...made, version }, createdMs: options.clock.nowMs() });
+    },
+    { signal: search.signal },
+  );
+  return newestPlan(catalog.read(), spec.name) ?? made;
+}
+
+/** Drops every version of a delivery's plan. */
+export function planRemovals(state: CatalogState, delivery: string): CatalogEdit[] {
+  return [...state.plan]
+    .filter(([, document]) => document.delivery === delivery)
+    .map(([key]) => ({ kind: 'plan', key }));
+}
+
+export function newestPlan(state: CatalogState, delivery: string): ColumnPlan | undefined {
+  return state.plan.get(delivery)?.plan;
+}
+
+function planEdits(
+  state: CatalogState,
+  made: { readonly spec: DeliverySpec; readonly plan: ColumnPlan; readonly createdMs: number },
+): CatalogEdit[] {
+  const key = made.spec.name;
+  const before = state.plan.get(key);
+  const document = { delivery: key, plan: made.plan, createdMs: made.createdMs };
+  const edits: CatalogEdit[] = [{ kind: 'plan', key, document }];
+  if (before !== undefined) edits.push({ kind: 'plan', key: `${key}@${before.plan.version}`, document: before });
+  return edits;
+}
+
+/** A declared schema fits its own columns only; `auto` goes on with whatever columns there are. */
+function fits(kept: ColumnPlan, wanted: ColumnPlan | undefined): boolean {
+  if (wanted === undefined) return kept.misfit === 'extra';
+  return kept.misfit === wanted.misfit && JSON.stringify(kept.columns) === JSON.stringify(wanted.columns);
+}
+
+/** From a declared schema to `auto`: the same columns, but nothing is rejected for its type any more. */
+function relaxed(kept: ColumnPlan): ColumnPlan {
+  return { ...kept, misfit: 'extra', columns: kept.columns.map((column) => ({ ...column, nullable: true })) };
+}
+
+async function inferred({ converter }: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {
+  return converter.infer(search.sample, { signal: search.signal });
+}

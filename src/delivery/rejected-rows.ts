@@ -1,0 +1,84 @@
+/**
+ * Rejected rows out of their NDJSON files, page by page. A cursor names the file and the byte to go on at, so that no page reads what
+ * an earlier one gave; a page ends at its limit of rows or once it holds enough bytes.
+ */
+import type { RejectedFile, RejectedRow } from '../model/data-file.ts';
+import { LakewardError } from '../model/errors.ts';
+import { MIB } from '../model/limits.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import type { Page } from '../ports/deliveries.ts';
+import type { LakeStore } from '../ports/lake-store.ts';
+import type { LandingLog } from '../landing/landing-log.ts';
+
+const READ_BYTES = MIB;
+const PAGE_BYTES_MAX = 8 * MIB;
+const NEWLINE = 0x0a;
+const FILES_LISTED = 100;
+/** Byte within a file, and the path of the file before it: listings go on behind a path. */
+const CURSOR = /^(\d{1,15}):(.*)$/;
+
+export interface RejectedQuery extends CallOptions {
+  readonly lake: LakeStore;
+  readonly log: Pick<LandingLog, 'rejectedFiles'>;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+export async function rejectedRows(query: RejectedQuery): Promise<Page<RejectedRow>> {
+  const items: RejectedRow[] = [];
+  const start = CURSOR.exec(query.after ?? '0:');
+  if (start === null) {
+    throw new LakewardError('argument-invalid', `'after' is no cursor of this list: '${query.after}'`);
+  }
+  let offset = Number(start[1]);
+  let before = start[2] ?? '';
+  let bytes = 0;
+  for await (const file of filesBehind(query, before)) {
+    while (offset < file.bytes) {
+      for (const line of await wholeLines(query, file, offset)) {
+        if (items.length >= query.limit || bytes >= PAGE_BYTES_MAX) return { items, next: `${offset}:${before}` };
+        items.push(parseRow(line, file));
+        offset += line.byteLength + 1;
+        bytes += line.byteLength;
+      }
+    }
+    before = file.path;
+    offset = 0;
+  }
+  return { items };
+}
+
+async function* filesBehind({ log, signal }: RejectedQuery, path: string): AsyncGenerator<RejectedFile> {
+  let after = path === '' ? undefined : path;
+  do {
+    const page = await log.rejectedFiles({ after, limit: FILES_LISTED, signal });
+    yield* page.items;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+/** The lines that begin at `offset` and end within one read; a line longer than a read is read whole. */
+async function wholeLines(query: RejectedQuery, file: RejectedFile, offset: number): Promise<Uint8Array[]> {
+  for (let length = READ_BYTES; ; length *= 4) {
+    const bytes = await query.lake.read(file.path, { offset, length, signal: query.signal });
+    if (bytes === undefined || bytes.byteLength === 0) {
+      throw new LakewardError('not-found', `the rejected rows ${file.path} are gone from the lake`);
+    }
+    const lines: Uint8Array[] = [];
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+      lines.push(bytes.subarray(start, end));
+      start = end + 1;
+    }
+    if (offset + bytes.byteLength >= file.bytes && start < bytes.byteLength) lines.push(bytes.subarray(start));
+    if (lines.length > 0) return lines;
+  }
+}
+
+function parseRow(line: Uint8Array, file: RejectedFile): RejectedRow {
+  try {
+    return JSON.parse(new TextDecoder().decode(line)) as RejectedRow;
+  } catch (cause) {
+    throw new LakewardError('internal', `the rejected rows ${file.path} hold a line that is no JSON`, { cause });
+  }
+}

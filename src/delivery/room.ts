@@ -1,0 +1,27 @@
+/** What every delivery of a process shares: the ports it works with and who it is. */
+import type { StepHook } from '../landing/steps.ts';
+import type { Broker } from '../ports/broker.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Converter } from '../ports/converter.ts';
+import type { LakeStore } from '../ports/lake-store.ts';
+import type { Scheduler } from '../ports/scheduler.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { ScratchFolders } from './scratch.ts';
+
+export interface DeliveryRoom {
+  readonly broker: Broker;
+  readonly catalog: Catalog;
+  readonly converter: Converter;
+  readonly lake: LakeStore;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly scheduler: Scheduler;
+  readonly scratch: ScratchFolders;
+  /** Names this process in log entries: who landed what. */
+  readonly writer: string;
+  /** Identity of the lake; a landing log that was written for another one is not continued. */
+  readonly lakeId: string;
+  /** Called after every named step of a landing: where crash tests stop the process. */
+  readonly step?: StepHook;
+}

@@ -1,0 +1,115 @@
+/**
+ * The deliveries this process works on, kept equal to the catalog: a document makes a delivery, a changed one restarts its worker, a
+ * paused one stops it, a removed one ends it. One comparison at a time, always with the newest state, so changes never overtake
+ * each other.
+ */
+import type { DeliveryDocument } from '../model/delivery.ts';
+import type { CatalogState } from '../ports/catalog.ts';
+import type { LogHolder } from './log-holder.ts';
+import { logHolder } from './log-holder.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import { deliveryMetrics } from './metrics.ts';
+import type { DeliveryRoom } from './room.ts';
+import type { Worker } from './worker.ts';
+import { startWorker } from './worker.ts';
+
+const MAINTENANCE_MS = 60_000;
+
+export interface RunningDelivery {
+  readonly document: DeliveryDocument;
+  readonly holder: LogHolder;
+  readonly metrics: DeliveryMetrics;
+  /** Absent while paused. */
+  readonly worker: Worker | undefined;
+}
+
+export interface RunningDeliveries {
+  /** By name, in name order. */
+  all(): readonly RunningDelivery[];
+  get(name: string): RunningDelivery | undefined;
+  /** Resolves when the deliveries are as the catalog says at the time of the call or later. */
+  reconcile(): Promise<void>;
+  /** Starts a worker that suspended itself, or waits to retry, anew. */
+  restart(name: string): Promise<void>;
+  /** Ends all workers and jobs; nothing starts afterwards. */
+  close(): Promise<void>;
+}
+
+export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
+  const running = new Map<string, RunningDelivery>();
+  let tail: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  /** One after the other; a failure is its caller's. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = tail.then(work);
+    tail = mine.catch(() => {});
+    return mine;
+  }
+
+  function start(document: DeliveryDocument, kept?: RunningDelivery): void {
+    const { spec } = document;
+    const holder = kept?.holder ?? logHolder(room, spec);
+    const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
+    const worker = document.paused ? undefined : startWorker({ room, spec, holder, metrics });
+    running.set(spec.name, { document, holder, metrics, worker });
+    if (kept === undefined) room.scheduler.add(maintenance(spec.name));
+  }
+
+  async function end(name: string, delivery: RunningDelivery): Promise<void> {
+    await room.scheduler.remove(jobName(name));
+    await delivery.worker?.stop();
+    running.delete(name);
+  }
+
+  function maintenance(name: string): Parameters<DeliveryRoom['scheduler']['add']>[0] {
+    return {
+      name: jobName(name),
+      everyMs: MAINTENANCE_MS,
+      jitter: 0.2,
+      async run(signal) {
+        const delivery = running.get(name);
+        // A log that cannot be opened is the worker's trouble, told once by it.
+        if (delivery === undefined || delivery.worker?.view().trouble !== undefined) return;
+        const { log } = await delivery.holder.open(signal);
+        await log.maintain({ signal });
+      },
+    };
+  }
+
+  async function apply(state: CatalogState): Promise<void> {
+    if (closed) return;
+    for (const [name, delivery] of running) {
+      const document = state.delivery.get(name);
+      if (document?.createdMs !== delivery.document.createdMs) await end(name, delivery);
+    }
+    for (const [name, document] of state.delivery) {
+      const delivery = running.get(name);
+      if (delivery !== undefined && JSON.stringify(delivery.document) === JSON.stringify(document)) continue;
+      await delivery?.worker?.stop();
+      start(document, delivery);
+    }
+  }
+
+  return {
+    all: () => [...running.values()].toSorted((a, b) => (a.document.spec.name < b.document.spec.name ? -1 : 1)),
+    get: (name) => running.get(name),
+    reconcile: () => inTurn(() => apply(room.catalog.read())),
+    restart: (name) =>
+      inTurn(async () => {
+        const delivery = running.get(name);
+        if (closed || delivery?.worker === undefined) return;
+        await delivery.worker.stop();
+        start(delivery.document, delivery);
+      }),
+    close: () =>
+      inTurn(async () => {
+        closed = true;
+        await Promise.all([...running].map(([name, delivery]) => end(name, delivery)));
+      }),
+  };
+}
+
+function jobName(delivery: string): string {
+  return `delivery maintenance ${delivery}`;
+}

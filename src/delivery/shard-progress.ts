@@ -1,0 +1,61 @@
+/**
+ * What a worker remembers of each shard for the watermark. Kept in memory only: after a restart a shard counts as unknown until its
+ * next rows, or until it was quiet for long enough; the watermark stands still meanwhile and never goes back.
+ */
+import type { Positions, ShardIndex } from '../model/stream.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { RangeOutcome } from './range-reader.ts';
+import { nextWatermark } from './watermark.ts';
+
+export interface ProgressOptions {
+  readonly clock: Clock;
+  readonly allowedLatenessMs: number;
+  readonly idleAfterMs: number;
+}
+
+export interface ProgressFacts {
+  readonly range: RangeOutcome;
+  readonly from: Positions;
+  readonly ends: Positions;
+  readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
+  readonly previousMs: number | undefined;
+}
+
+export interface ProgressBook {
+  /** The watermark once this range has landed; `adopt` is called when it has. */
+  after(facts: ProgressFacts): { readonly watermarkMs: number | undefined; adopt(): void };
+}
+
+interface Known {
+  readonly highMs: number | undefined;
+  readonly lastRecordMs: number;
+}
+
+export function progressBook(options: ProgressOptions): ProgressBook {
+  const { clock, allowedLatenessMs, idleAfterMs } = options;
+  const watchedSinceMs = clock.nowMs();
+  let known: ReadonlyMap<ShardIndex, Known> = new Map();
+
+  return {
+    after({ range, from, ends, eventHighMs, previousMs }) {
+      const updated = new Map(known);
+      const shards = [...ends].map(([shard, end]) => {
+        const before = known.get(shard);
+        const high = eventHighMs.get(shard);
+        const highMs = high === undefined ? before?.highMs : Math.max(high, before?.highMs ?? high);
+        const lastRecordMs = range.lastArrivalMs.get(shard) ?? before?.lastRecordMs ?? watchedSinceMs;
+        updated.set(shard, { highMs, lastRecordMs });
+        const readToEnd = (range.ranges.get(shard)?.to ?? from.get(shard) ?? 0) >= end;
+        return { highMs, lastRecordMs, readToEnd };
+      });
+      const nowMs = clock.nowMs();
+      const watermarkMs = nextWatermark({ shards, nowMs, idleAfterMs, allowedLatenessMs, previousMs });
+      return {
+        watermarkMs,
+        adopt() {
+          known = updated;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Delivery specifications: from what a user writes (JSON or YAML; sizes and durations as text) to a whole one with every default
+ * in place. All problems are reported at once. A whole specification is itself accepted and parses to itself, so that a client can
+ * read one, change a field and send it back.
+ */
+import type { TimeForm } from '../model/column-plan.ts';
+import type { Compression, DataFormat, DeliverySpec, EventTime, FlushRule, SchemaSource } from '../model/delivery.ts';
+import type { StartPosition } from '../model/delivery.ts';
+import { CODECS } from '../model/delivery.ts';
+import { lakePath } from '../model/lake-path.ts';
+import { GIB, LIMITS, MIB } from '../model/limits.ts';
+import { isName } from '../model/stream.ts';
+import { parseBytes, parseDurationMs } from '../model/units.ts';
+import { compileLayout } from '../partition/layout.ts';
+import { planFromAvro } from '../schema/avro-plan.ts';
+import type { QuantityRule, SpecReader } from './spec-fields.ts';
+import { isObject, specReader } from './spec-fields.ts';
+
+const DAY_MS = 86_400_000;
+
+export const SPEC_DEFAULTS = {
+  layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/',
+  format: 'parquet',
+  allowedLatenessMs: 600_000,
+  flush: { bytes: 64 * MIB, ageMs: 60_000, records: 1_000_000 },
+} as const;
+
+// biome-ignore format: one line a concern
+const KEYS = [
+  'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
+  'allowedLatenessMs', 'format', 'compression', 'schema', 'flush', 'start',
+];
+const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
+const PREFIX_ACCEPTED = 'folders joined by /, none of them empty or starting with _ or .';
+const FORMATS = Object.keys(CODECS) as DataFormat[];
+const FORMS: readonly TimeForm[] = ['iso', 's', 'ms', 'us'];
+const EVENT_TIME_ACCEPTED = `'arrival', a field name, or {field, form: ${FORMS.join('|')}}`;
+const START_ACCEPTED = "'earliest', 'latest', or an ISO-8601 time with a zone like 2026-01-31T10:00:00Z";
+const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+const FLUSH = {
+  bytes: { min: 1, max: GIB, accepted: '1B to 1GiB', parse: parseBytes },
+  ageMs: { min: 100, max: DAY_MS, accepted: '100ms to 24h', parse: parseDurationMs },
+  records: { min: 1, max: 100_000_000, accepted: '1 to 100000000' },
+} as const satisfies Record<keyof FlushRule, QuantityRule>;
+const BOUND: QuantityRule = { min: 0, max: 366 * DAY_MS, accepted: '0s to 366d', parse: parseDurationMs };
+
+/** Throws `argument-invalid`, `layout-invalid` or `schema-invalid` with `details.problems`: path, value, accepted. */
+export function parseDeliverySpec(input: unknown): DeliverySpec {
+  const read = specReader();
+  const whole = read.object('', input, KEYS);
+  if (whole === undefined) read.finish('the delivery');
+  const given = whole ?? {};
+  const name = read.text('name', given['name'], NAME);
+  const format = read.choice('format', given['format'] ?? SPEC_DEFAULTS.format, {
+    accepted: FORMATS,
+    standIn: SPEC_DEFAULTS.format,
+  });
+  const spec: DeliverySpec = {
+    name,
+    stream: read.text('stream', given['stream'], NAME),
+    prefix: readPrefix(read, given['prefix'] ?? name),
+    layout: readLayout(read, given['layout'] ?? SPEC_DEFAULTS.layout),
+    eventTime: readEventTime(read, given['eventTime'] ?? 'arrival'),
+    eventFutureMs: readDuration(read, given, { key: 'eventFuture', fallbackMs: LIMITS.eventFutureMsDefault }),
+    allowedLatenessMs: readDuration(read, given, {
+      key: 'allowedLateness',
+      fallbackMs: SPEC_DEFAULTS.allowedLatenessMs,
+    }),
+    format,
+    compression: readCompression(read, format, given['compression']),
+    schema: readSchema(read, given['schema'] ?? 'auto'),
+    flush: readFlush(read, given['flush'] ?? {}),
+    start: readStart(read, given['start'] ?? 'earliest'),
+  };
+  read.finish(name === '' ? 'the delivery' : `delivery '${name}'`);
+  return spec;
+}
+
+function readPrefix(read: SpecReader, value: unknown): string {
+  // A bad name was told already; its stand-in is no prefix.
+  if (value === '') return '';
+  const text = typeof value === 'string' ? value.replace(/\/$/, '') : value;
+  if (typeof text !== 'string' || /(?:^|\/)[_.]/.test(text)) {
+    return read.fault({ path: 'prefix', value, accepted: PREFIX_ACCEPTED }, '');
+  }
+  return read.checked('prefix', value, () => lakePath(text)) ?? '';
+}
+
+function readLayout(read: SpecReader, value: unknown): string {
+  if (typeof value !== 'string') return read.fault({ path: 'layout', value, accepted: 'a partition template' }, '');
+  return read.checked('layout', value, () => compileLayout(value).template) ?? '';
+}
+
+function readEventTime(read: SpecReader, value: unknown): EventTime {
+  if (value === 'arrival') return { from: 'arrival' };
+  if (isField(value)) return { from: 'field', field: value, form: 'iso' };
+  const standIn: EventTime = { from: 'arrival' };
+  if (!isObject(value)) return read.fault({ path: 'eventTime', value, accepted: EVENT_TIME_ACCEPTED }, standIn);
+  const given = read.object('eventTime', value, ['from', 'field', 'form']) ?? {};
+  if (given['from'] === 'arrival' && given['field'] === undefined) return standIn;
+  const field = given['field'];
+  const form = read.choice('eventTime.form', given['form'] ?? 'iso', { accepted: FORMS, standIn: 'iso' });
+  if (isField(field)) return { from: 'field', field, form };
+  return read.fault({ path: 'eventTime.field', value: field, accepted: 'a field name, a.b for nested ones' }, standIn);
+}
+
+function isField(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 256 && !value.split('.').includes('');
+}
+
+function readDuration(
+  read: SpecReader,
+  given: Readonly<Record<string, unknown>>,
+  { key, fallbackMs }: { key: string; fallbackMs: number },
+): number {
+  const exact = given[`${key}Ms`];
+  if (given[key] !== undefined && exact !== undefined) {
+    return read.fault({ path: `${key}Ms`, value: exact, accepted: `either ${key} or ${key}Ms` }, fallbackMs);
+  }
+  return read.quantity(key, given[key] ?? exact ?? fallbackMs, BOUND);
+}
+
+function readCompression(read: SpecReader, format: DataFormat, value: unknown): Compression {
+  const accepted = CODECS[format];
+  const standIn = accepted[0] ?? 'none';
+  return read.choice('compression', value ?? standIn, { accepted, standIn });
+}
+
+function readSchema(read: SpecReader, value: unknown): SchemaSource {
+  if (value === 'auto') return 'auto';
+  const given = isObject(value) ? read.object('schema', value, ['avro']) : undefined;
+  const avro = given?.['avro'];
+  if (avro === undefined) {
+    return read.fault({ path: 'schema', value, accepted: "'auto' or {avro: an Avro record schema}" }, 'auto');
+  }
+  read.checked('schema.avro', avro, () => planFromAvro(avro));
+  return { avro };
+}
+
+function readFlush(read: SpecReader, value: unknown): FlushRule {
+  const given = read.object('flush', value, ['bytes', 'age', 'ageMs', 'records']) ?? {};
+  const { bytes, ageMs, records } = SPEC_DEFAULTS.flush;
+  return {
+    bytes: read.quantity('flush.bytes', given['bytes'] ?? bytes, FLUSH.bytes),
+    ageMs: read.quantity('flush.age', given['age'] ?? given['ageMs'] ?? ageMs, FLUSH.ageMs),
+    records: read.quantity('flush.records', given['records'] ?? records, FLUSH.records),
+  };
+}
+
+function readStart(read: SpecReader, value: unknown): StartPosition {
+  if (value === 'earliest' || value === 'latest') return value;
+  const atMs = typeof value === 'string' && ISO_TIME.test(value) ? Date.parse(value) : undefined;
+  const exact = isObject(value) ? value['atMs'] : undefined;
+  const time = atMs ?? exact;
+  if (typeof time === 'number' && Number.isSafeInteger(time) && time >= 0) return { atMs: time };
+  return read.fault({ path: 'start', value, accepted: START_ACCEPTED }, 'earliest');
+}

@@ -1,0 +1,71 @@
+/** What a delivery says of itself, from its document, its worker, its landing log and what waits in the stream. */
+import type { DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
+import type { DeliveryStatus } from '../ports/deliveries.ts';
+import { asLakewardError, troubleOf } from './fault.ts';
+import { landedPositions } from './log-holder.ts';
+import type { DeliveryRoom } from './room.ts';
+import type { RunningDelivery } from './running-deliveries.ts';
+
+type PendingView = DeliveryStatus['pending'];
+
+const NOTHING: PendingView = { records: 0, bytes: 0 };
+
+export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelivery): Promise<DeliveryStatus> {
+  const { spec, owner } = delivery.document;
+  const opened = delivery.worker === undefined ? await openPaused(room, delivery) : undefined;
+  const worker = delivery.worker?.view();
+  const view = delivery.holder.view();
+  const state: DeliveryState = worker?.state ?? 'paused';
+  const trouble = worker?.trouble ?? opened;
+  const times = {
+    ...(trouble === undefined ? {} : { trouble }),
+    ...(view?.lastLandedMs === undefined ? {} : { lastLandedMs: view.lastLandedMs }),
+    ...(view?.watermarkMs === undefined ? {} : { watermarkMs: view.watermarkMs }),
+  };
+  const totals = view?.totals;
+  return {
+    spec,
+    owner,
+    state,
+    rows: totals?.rows ?? 0,
+    files: totals?.files ?? 0,
+    bytes: totals?.bytes ?? 0,
+    rejectedRows: totals?.rejectedRows ?? 0,
+    extraRows: totals?.extraRows ?? 0,
+    lateRows: totals?.lateRows ?? 0,
+    lostOffsets: totals?.lostOffsets ?? 0,
+    entry: view?.entry ?? 0,
+    pending: await pendingOf(room, delivery),
+    planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,
+    ...times,
+  };
+}
+
+/** What waits for a delivery; nothing when neither log nor stream can tell. */
+export async function pendingOf(room: DeliveryRoom, delivery: RunningDelivery): Promise<PendingView> {
+  const stream = room.catalog.read().stream.get(delivery.document.spec.stream);
+  const view = delivery.holder.view();
+  if (stream === undefined || view === undefined) return NOTHING;
+  try {
+    const positions = landedPositions(view, stream);
+    const now = { minBytes: 1, minRecords: 1, waitMs: 0 };
+    const { records, bytes, oldestArrivalMs } = await room.broker.pending(stream.id, positions, now);
+    return { records, bytes, ...(oldestArrivalMs === undefined ? {} : { oldestArrivalMs }) };
+  } catch (error) {
+    room.telemetry.log.debug('pending is not known', {
+      delivery: delivery.document.spec.name,
+      code: asLakewardError(error).code,
+    });
+    return NOTHING;
+  }
+}
+
+/** A paused delivery has no worker that would have opened its log. */
+async function openPaused(room: DeliveryRoom, delivery: RunningDelivery): Promise<DeliveryTrouble | undefined> {
+  try {
+    await delivery.holder.open();
+    return undefined;
+  } catch (error) {
+    return troubleOf(asLakewardError(error), undefined, room.clock.nowMs());
+  }
+}

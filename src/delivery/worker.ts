@@ -1,0 +1,272 @@
+/**
+ * The worker of one delivery: waits until the flush rule says so, lands, and goes on. Nothing is buffered here: records are durable in
+ * the broker, what has landed is in the landing log, so a worker may die, be doubled or be replaced at any moment.
+ *
+ *              ┌───────────────── fault that may pass ─────────────────┐
+ *              ▼                                                       │
+ *   start ► opening ──► waiting ──flush rule──► landing ──committed────┼──► waiting
+ *              ▲           │ ▲                     │                   │
+ *              │           │ └──── superseded ─────┘                   │
+ *           retrying ◄─────┴───────────────────────────────────────────┤
+ *         (pause, jitter)                                              └──► suspended (until an operator resumes)
+ *
+ * `running` is opening, waiting and landing; stop ends it in any state. While one landing is being staged and committed, the next,
+ * if the rule calls for it, is read and converted; should the first be superseded or fail, the second is dropped.
+ */
+import type { DeliverySpec, DeliveryTrouble } from '../model/delivery.ts';
+import { LakewardError } from '../model/errors.ts';
+import type { Positions } from '../model/stream.ts';
+import type { Pending } from '../ports/broker.ts';
+import type { CallOptions } from '../ports/call-options.ts';
+import { asLakewardError, retryPauseMs, suspends, troubleOf } from './fault.ts';
+import type { FlushDecision, FlushWait } from './flush.ts';
+import { decideFlush } from './flush.ts';
+import { flushRequests } from './flush-requests.ts';
+import type { LandingRoom, PreparedLanding } from './landing-run.ts';
+import { land, prepareLanding } from './landing-run.ts';
+import type { LogHolder, OpenLog } from './log-holder.ts';
+import { landedPositions } from './log-holder.ts';
+import type { DeliveryMetrics } from './metrics.ts';
+import type { DeliveryRoom } from './room.ts';
+import { progressBook } from './shard-progress.ts';
+
+export interface WorkerOptions {
+  readonly room: DeliveryRoom;
+  readonly spec: DeliverySpec;
+  readonly holder: LogHolder;
+  readonly metrics: DeliveryMetrics;
+}
+
+export interface WorkerView {
+  readonly state: 'running' | 'retrying' | 'suspended';
+  readonly trouble: DeliveryTrouble | undefined;
+  /** How long the step under way (opening or landing) takes, ms; 0 while waiting. */
+  readonly busyMs: number;
+}
+
+export interface Worker {
+  view(): WorkerView;
+  /** Resolves when the log is open, or the first fault is known. */
+  readonly opened: Promise<void>;
+  /** Lands what is in the stream now. Rejects with the fault that keeps it from landing. */
+  flush(kind: 'request' | 'shutdown', options?: CallOptions): Promise<void>;
+  /** Ends everything under way; what was not committed lands later. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const NOW: FlushWait = { minBytes: 1, minRecords: 1, waitMs: 0 };
+/** Quiet time after which a shard that is read to its end follows the clock. */
+const IDLE_AFTER_MS_MIN = 60_000;
+/** Pause when an estimate said that records wait but none were there. */
+const NOTHING_THERE_MS = 1000;
+
+export function startWorker(options: WorkerOptions): Worker {
+  const { room, spec, holder, metrics } = options;
+  const telemetryLog = room.telemetry.log.child({ delivery: spec.name });
+  const stopping = new AbortController();
+  const requests = flushRequests();
+  const progress = progressBook({
+    clock: room.clock,
+    allowedLatenessMs: spec.allowedLatenessMs,
+    idleAfterMs: Math.max(IDLE_AFTER_MS_MIN, 2 * spec.flush.ageMs),
+  });
+  const opened = Promise.withResolvers<void>();
+  let woken = new AbortController();
+  let state: WorkerView['state'] = 'running';
+  let trouble: DeliveryTrouble | undefined;
+  let attempts = 0;
+  let failedIn: 'opening' | 'landing' | undefined;
+  let busySinceMs: number | undefined = room.clock.monotonicMs();
+
+  /** Waits, but not beyond a wake or stop: then undefined. */
+  async function wakeable<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const wake = woken;
+    try {
+      return await wait(AbortSignal.any([stopping.signal, wake.signal]));
+    } catch (error) {
+      if (wake.signal.aborted && !stopping.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      if (wake.signal.aborted && wake === woken) woken = new AbortController();
+    }
+  }
+
+  function progressed(): void {
+    attempts = 0;
+    if (trouble !== undefined) telemetryLog.info('delivery works again', { after: trouble.code });
+    trouble = undefined;
+    state = 'running';
+    failedIn = undefined;
+    metrics.working(true);
+  }
+
+  async function meet(error: LakewardError): Promise<void> {
+    attempts += 1;
+    holder.reset();
+    trouble = troubleOf(error, trouble, room.clock.nowMs());
+    state = suspends(error) || streamGone(error) ? 'suspended' : 'retrying';
+    metrics.landing('failed', 0);
+    metrics.working(false);
+    requests.fail(error);
+    opened.resolve();
+    const fields = { code: error.code, reason: error.message, attempt: attempts, state, cause: causeOf(error) };
+    if (state === 'suspended') telemetryLog.error('delivery suspended', fields);
+    else telemetryLog.warn('delivery meets a fault and retries', fields);
+    if (state === 'suspended') return;
+    const pauseMs = retryPauseMs(attempts, room.clock.random());
+    // A stop ends the pause by a throw; the loop sees the stop itself.
+    await wakeable((signal) => room.clock.sleep(pauseMs, signal)).catch(() => {});
+  }
+
+  /** A stream that is still in the catalog was made anew: opening the log says so. */
+  function streamGone(error: LakewardError): boolean {
+    return error.code === 'stream-not-found' && !room.catalog.read().stream.has(spec.stream);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted && state !== 'suspended') {
+      let phase: 'opening' | 'landing' = 'opening';
+      try {
+        busySinceMs = room.clock.monotonicMs();
+        const open = await holder.open(stopping.signal);
+        // A landing that failed is mended by a landing, not by an open log.
+        if (failedIn !== 'landing') progressed();
+        phase = 'landing';
+        await turns(open);
+      } catch (error) {
+        if (stopping.signal.aborted) break;
+        failedIn = phase;
+        await meet(asLakewardError(error));
+      }
+    }
+    busySinceMs = undefined;
+    if (stopping.signal.aborted) holder.reset();
+    requests.fail(stopped(spec.name));
+    opened.resolve();
+  }
+
+  /** Waits and lands, turn by turn; leaves only by a throw. */
+  async function turns({ log, stream }: OpenLog): Promise<never> {
+    const at: LandingRoom = { room, spec, stream, log, progress, metrics, telemetryLog, signal: stopping.signal };
+    let seenSinceMs: number | undefined;
+    let wait = NOW;
+    opened.resolve();
+    for (;;) {
+      const positions = landedPositions(log.view(), stream);
+      requests.settle(positions);
+      busySinceMs = undefined;
+      const pending = await wakeable((signal) => room.broker.pending(stream.id, positions, { ...wait, signal }));
+      wait = NOW;
+      if (pending === undefined) continue;
+      checkEnds(positions, pending.ends);
+      if (attempts > 0 && pending.records === 0) progressed();
+      if (pending.records === 0) requests.settle(pending.ends);
+      seenSinceMs = pending.records === 0 ? undefined : (seenSinceMs ?? room.clock.nowMs());
+      const decision = decide(positions, pending, seenSinceMs);
+      if (decision.flush === undefined) {
+        wait = decision.wait;
+        continue;
+      }
+      busySinceMs = room.clock.monotonicMs();
+      seenSinceMs = undefined;
+      const moved = await landInTurn(at, { from: positions, ends: pending.ends, reason: decision.flush });
+      progressed();
+      if (!moved) await wakeable((signal) => room.clock.sleep(NOTHING_THERE_MS, signal));
+    }
+  }
+
+  function decide(positions: Positions, pending: Pending, seenSinceMs: number | undefined): FlushDecision {
+    const nowMs = room.clock.nowMs();
+    const oldestMs = pending.oldestArrivalMs === undefined ? 0 : Math.max(0, nowMs - pending.oldestArrivalMs);
+    metrics.pending({ records: pending.records, bytes: pending.bytes, oldestMs });
+    return decideFlush({ pending, seenSinceMs, rule: spec.flush, nowMs, demand: requests.demand(positions) });
+  }
+
+  /** Lands one range, and while it is committed prepares the next if there is one. False when there was nothing to land. */
+  async function landInTurn(at: LandingRoom, order: PreparedLanding['order']): Promise<boolean> {
+    let prepared = await prepareLanding(at, order);
+    if (prepared.range.ranges.size === 0 && prepared.range.gaps.length === 0) return false;
+    for (;;) {
+      const [landed, ahead] = await Promise.allSettled([land(at, prepared), prepareAhead(at, prepared)]);
+      const next = ahead.status === 'fulfilled' ? ahead.value : undefined;
+      if (landed.status === 'rejected' || landed.value === 'superseded' || stopping.signal.aborted) await next?.drop();
+      if (landed.status === 'rejected') throw landed.reason;
+      if (landed.value === 'superseded') {
+        telemetryLog.warn('landing superseded', { nonce: prepared.nonce });
+        return true;
+      }
+      const { range } = prepared;
+      if (ahead.status === 'rejected') throw ahead.reason;
+      progressed();
+      if (next === undefined || range.gaps.length > 0) return true;
+      requests.settle(landedPositions(at.log.view(), at.stream));
+      busySinceMs = room.clock.monotonicMs();
+      prepared = next;
+    }
+  }
+
+  /** The landing after this one, if the rule calls for it by now. A loss at the end of a range is settled first. */
+  async function prepareAhead(at: LandingRoom, before: PreparedLanding): Promise<PreparedLanding | undefined> {
+    if (before.range.gaps.length > 0) return undefined;
+    const from = after(before);
+    const pending = await room.broker.pending(at.stream.id, from, { ...NOW, signal: at.signal });
+    const decision = pending.records === 0 ? undefined : decide(from, pending, undefined);
+    if (decision?.flush === undefined) return undefined;
+    const next = await prepareLanding(at, { from, ends: pending.ends, reason: decision.flush });
+    if (next.range.ranges.size > 0) return next;
+    await next.drop();
+    return undefined;
+  }
+
+  function checkEnds(positions: Positions, ends: Positions): void {
+    for (const [shard, offset] of positions) {
+      const end = ends.get(shard) ?? 0;
+      if (offset <= end) continue;
+      const what = `shard ${shard} of stream '${spec.stream}' ends at ${end}, but ${offset} has landed`;
+      throw new LakewardError('incarnation-mismatch', `${what}: the stream's records were lost or replaced`);
+    }
+  }
+
+  function refuseWhenOver(): void {
+    if (state === 'suspended' && trouble !== undefined) throw new LakewardError(trouble.code, trouble.message);
+    if (stopping.signal.aborted) throw stopped(spec.name);
+  }
+
+  const running = run();
+  return {
+    view: () => ({
+      state,
+      trouble,
+      busyMs: busySinceMs === undefined ? 0 : room.clock.monotonicMs() - busySinceMs,
+    }),
+    opened: opened.promise,
+    async flush(kind, call) {
+      refuseWhenOver();
+      const { log, stream } = await holder.open(stopping.signal);
+      const positions = landedPositions(log.view(), stream);
+      const { ends } = await room.broker.pending(stream.id, positions, { ...NOW, signal: call?.signal });
+      refuseWhenOver();
+      const met = requests.add(kind, ends);
+      woken.abort();
+      await met;
+    },
+    async stop() {
+      stopping.abort(stopped(spec.name));
+      await running;
+    },
+  };
+}
+
+function after({ order, range }: PreparedLanding): Positions {
+  const positions = new Map(order.from);
+  for (const [shard, { to }] of range.ranges) positions.set(shard, to);
+  return positions;
+}
+
+function stopped(name: string): LakewardError {
+  return new LakewardError('service-stopping', `delivery '${name}' was stopped; its records stay in the stream`);
+}
+
+function causeOf(error: LakewardError): string | undefined {
+  return error.cause instanceof Error ? error.cause.message : undefined;
+}
