@@ -123,7 +123,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     },
     async drain({ withinMs }) {
       const timer = new AbortController();
-      const landings = running.all().map(({ worker }) => worker?.flush('shutdown'));
+      const landings = running.all().map(async ({ worker }) => worker?.flush('shutdown'));
       const late = room.clock.sleep(withinMs, timer.signal).catch(() => {});
       await Promise.race([Promise.allSettled(landings), late]);
       timer.abort();

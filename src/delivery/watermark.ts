@@ -71,7 +71,7 @@ export function unitEndMs(timeMs: number, unit: TimeUnit): number {
       return Date.UTC(year, time.getUTCMonth(), time.getUTCDate() + 1);
     case 'HH':
       return (Math.floor(timeMs / 3_600_000) + 1) * 3_600_000;
-    case 'mm':
+    default:
       return (Math.floor(timeMs / 60_000) + 1) * 60_000;
   }
 }

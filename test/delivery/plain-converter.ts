@@ -56,7 +56,7 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
           return;
         }
         const eventMs = typeof row['at'] === 'number' ? row['at'] : arrivalMs;
-        const fields = layout.fields.map((field) => String(row[field] ?? ''));
+        const fields = layout.fields.map((field) => JSON.stringify(row[field] ?? ''));
         const partition = layout.format({ timeMs: eventMs, fields }) ?? '';
         const group = groups.get(partition) ?? { lines: [], eventMinMs: eventMs, eventMaxMs: eventMs };
         group.lines.push(text);

@@ -94,7 +94,7 @@ export async function makeWorld(options: { seed?: number; passes?: number } = {}
     clock,
     broker,
     catalog,
-    lake: lake as World['lake'],
+    lake,
     converter,
     local,
     scratch,

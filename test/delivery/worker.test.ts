@@ -70,7 +70,7 @@ describe('a delivery', () => {
 
   test('retries while the lake is away, says so, loses nothing, and heals by itself', async () => {
     await stage.create(spec({ flush: { records: 1 } }));
-    const { create } = world.lake;
+    const create = world.lake.create.bind(world.lake);
     let away = true;
     world.lake.create = async (...call) => {
       if (away) throw new LakewardError('lake-unavailable', 'away');
@@ -110,7 +110,7 @@ describe('a delivery', () => {
 
   test('refuses a converter that gives fewer rows than records', async () => {
     await stage.create(spec());
-    const { convert } = world.converter;
+    const convert = world.converter.convert.bind(world.converter);
     world.converter.convert = async (...call) => ({ ...(await convert(...call)), rows: 1 });
     await world.put([1, 2]);
     await expect(inTime(world.clock, stage.flush('d'))).rejects.toMatchObject({ code: 'convert-failed' });

@@ -1,0 +1,125 @@
+/** Control of deliveries: who may change what, what survives a restart, and how the stage stops. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DeliveryStage } from '../../src/delivery/deliveries.ts';
+import type { World } from './stage-fixture.ts';
+import { inTime, makeWorld } from './stage-fixture.ts';
+
+describe('the delivery stage', () => {
+  let world: World;
+  let stage: DeliveryStage;
+  const spec = (change: object = {}) => stage.parse({ name: 'd', stream: 'events', format: 'ndjson', ...change });
+
+  beforeEach(async () => {
+    world = await makeWorld();
+    await world.stream('events', 2);
+    stage = await world.stage();
+  });
+  afterEach(() => world.close());
+
+  test('creates a delivery once, and only on a stream that exists', async () => {
+    expect(await stage.create(spec())).toMatchObject({ state: 'running', owner: 'api', rows: 0, entry: 0 });
+    await expect(stage.create(spec())).rejects.toMatchObject({ code: 'delivery-exists' });
+    await expect(stage.create(spec({ name: 'e', stream: 'none' }))).rejects.toMatchObject({ code: 'stream-not-found' });
+    await expect(stage.status('e')).rejects.toMatchObject({ code: 'delivery-not-found' });
+  });
+
+  test('starts where it is told: earliest, latest, or a time', async () => {
+    await world.put([1]);
+    await world.clock.advance(10_000);
+    await world.put([2]);
+    const at = new Date(world.clock.nowMs()).toISOString();
+    await stage.create(spec({ name: 'a', start: 'earliest' }));
+    await stage.create(spec({ name: 'b', start: 'latest' }));
+    await stage.create(spec({ name: 'c', start: at }));
+    await world.put([3], { shard: 1 });
+    for (const name of ['a', 'b', 'c']) await inTime(world.clock, stage.flush(name));
+    expect(await world.landed('a/')).toEqual(['1', '2', '3']);
+    expect(await world.landed('b/')).toEqual(['3']);
+    expect(await world.landed('c/')).toEqual(['2', '3']);
+  });
+
+  test('changes format and rule while running, but not the ground a landing log stands on', async () => {
+    await stage.create(spec());
+    await world.put([1]);
+    await stage.update(spec({ format: 'csv', flush: { records: 1 } }));
+    await world.clock.settle();
+    const { items } = await stage.files('d');
+    expect(items[0]?.path).toMatch(/\.csv$/);
+    for (const change of [{ prefix: 'other' }, { start: 'latest' }, { stream: 'more' }]) {
+      await expect(stage.update(spec(change))).rejects.toMatchObject({ code: 'argument-invalid' });
+    }
+  });
+
+  test('a paused delivery lands nothing, also after a restart, until it is resumed', async () => {
+    await stage.create(spec({ flush: { records: 1 } }));
+    expect(await stage.setPaused('d', true)).toMatchObject({ state: 'paused' });
+    await world.put([1]);
+    await stage.close();
+    stage = await world.stage();
+    await world.clock.advance(120_000);
+    expect(await world.landed()).toEqual([]);
+    expect((await stage.status())[0]).toMatchObject({ state: 'paused', pending: { records: 1 } });
+    await expect(stage.flush('d')).rejects.toMatchObject({ code: 'delivery-paused' });
+    await stage.setPaused('d', false);
+    await world.clock.settle();
+    expect(await world.landed()).toEqual(['1']);
+  });
+
+  test('forgets a removed delivery, keeps its files, and goes on where it was when it is made again', async () => {
+    await stage.create(spec({ flush: { records: 1 } }));
+    await world.put([1]);
+    await world.clock.settle();
+    await stage.remove('d');
+    expect(await stage.status()).toEqual([]);
+    expect(world.catalog.read().plan.size).toBe(0);
+    await world.put([2]);
+    await world.clock.advance(120_000);
+    expect(await world.landed()).toEqual(['1']);
+    await stage.create(spec({ flush: { records: 1 } }));
+    await world.clock.settle();
+    expect(await world.landed()).toEqual(['1', '2']);
+    expect((await stage.files('d')).items.map((file) => file.planVersion).toSorted()).toEqual([1, 2]);
+  });
+
+  test('what the file declares only the file changes, and what it drops is forgotten', async () => {
+    await stage.declare([spec({ flush: { records: 1 } }), spec({ name: 'e' })]);
+    await expect(stage.update(spec())).rejects.toMatchObject({ code: 'owned-by-file' });
+    await expect(stage.remove('d')).rejects.toMatchObject({ code: 'owned-by-file' });
+    expect(await stage.setPaused('e', true)).toMatchObject({ state: 'paused', owner: 'file' });
+    await world.put([1]);
+    await world.clock.settle();
+    await stage.declare([spec({ format: 'csv' })]);
+    expect((await stage.status()).map((one) => [one.spec.name, one.spec.format])).toEqual([['d', 'csv']]);
+    expect(await world.landed('d/')).toEqual(['1']);
+    await expect(stage.declare([spec({ prefix: 'x' })])).rejects.toMatchObject({ code: 'argument-invalid' });
+  });
+
+  test('lands what waits when it is drained, and takes the time it is given at most', async () => {
+    await stage.create(spec());
+    await world.put([1, 2]);
+    await inTime(world.clock, stage.drain({ withinMs: 10_000 }));
+    expect(await world.landed()).toEqual(['1', '2']);
+
+    stage = await world.stage();
+    await world.put([3]);
+    const before = world.clock.monotonicMs();
+    world.converter.convert = (_job, _batches, options) =>
+      new Promise((_resolve, reject) => {
+        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+      });
+    await inTime(world.clock, stage.drain({ withinMs: 10_000 }));
+    expect(world.clock.monotonicMs() - before).toBeLessThanOrEqual(10_100);
+    expect(await world.landed()).toEqual(['1', '2']);
+    expect(world.scratch.size).toBe(0);
+  });
+
+  test('two deliveries of one stream land it both', async () => {
+    await stage.create(spec({ name: 'a', flush: { records: 2 } }));
+    await stage.create(spec({ name: 'b', layout: '', flush: { records: 3 } }));
+    await world.put([1, 2, 3]);
+    await world.clock.settle();
+    expect(await world.landed('a/')).toEqual(['1', '2', '3']);
+    expect(await world.landed('b/')).toEqual(['1', '2', '3']);
+    expect((await stage.files('b')).items[0]?.path).toMatch(/^b\/b-/);
+  });
+});

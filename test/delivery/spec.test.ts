@@ -1,0 +1,108 @@
+/** Specifications: defaults, texts, and every problem at once. */
+import { describe, expect, test } from 'vitest';
+import { parseDeliverySpec } from '../../src/delivery/spec.ts';
+import { LakewardError } from '../../src/model/errors.ts';
+
+function problemsOf(input: unknown): { code: string; paths: string[] } {
+  try {
+    parseDeliverySpec(input);
+  } catch (error) {
+    if (!(error instanceof LakewardError)) throw error;
+    const problems = error.details?.['problems'] as { path: string; accepted: string }[];
+    expect(problems.every((problem) => problem.accepted !== '')).toBe(true);
+    return { code: error.code, paths: problems.map((problem) => problem.path) };
+  }
+  return { code: 'none', paths: [] };
+}
+
+describe('a specification', () => {
+  test('needs a name and a stream, and has defaults for the rest', () => {
+    expect(parseDeliverySpec({ name: 'd', stream: 's' })).toEqual({
+      name: 'd',
+      stream: 's',
+      prefix: 'd',
+      layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/',
+      eventTime: { from: 'arrival' },
+      eventFutureMs: 86_400_000,
+      allowedLatenessMs: 600_000,
+      format: 'parquet',
+      compression: 'zstd',
+      schema: 'auto',
+      flush: { bytes: 64 * 2 ** 20, ageMs: 60_000, records: 1_000_000 },
+      start: 'earliest',
+    });
+  });
+
+  test('takes sizes, durations, times and fields as people write them', () => {
+    const spec = parseDeliverySpec({
+      name: 'd',
+      stream: 's',
+      prefix: 'a/b/',
+      layout: '{yyyy}/product_id={product_id}',
+      eventTime: { field: 'meta.at', form: 'ms' },
+      allowedLateness: '1.5h',
+      format: 'csv',
+      compression: 'gzip',
+      flush: { bytes: '512 KiB', age: '90s', records: 10 },
+      start: '2026-01-31T10:00:00+01:00',
+    });
+    expect(spec).toMatchObject({
+      prefix: 'a/b',
+      layout: '{yyyy}/product_id={product_id}/',
+      eventTime: { from: 'field', field: 'meta.at', form: 'ms' },
+      allowedLatenessMs: 5_400_000,
+      compression: 'gzip',
+      flush: { bytes: 524_288, ageMs: 90_000, records: 10 },
+      start: { atMs: Date.UTC(2026, 0, 31, 9) },
+    });
+  });
+
+  test.each([
+    {},
+    { eventTime: 'at', start: 'latest', layout: '' },
+    { eventTime: { field: 'at', form: 's' }, start: '2026-01-31T10:00:00Z', flush: { age: '1s' } },
+    { schema: { avro: { type: 'record', name: 'r', fields: [{ name: 'a', type: 'long' }] } }, format: 'ndjson' },
+  ])('parses to itself: %j', (change) => {
+    const spec = parseDeliverySpec({ name: 'd', stream: 's', ...change });
+    expect(parseDeliverySpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
+  });
+
+  test('names every problem at once', () => {
+    const problems = problemsOf({
+      name: 'no/slash',
+      prefix: '../up',
+      layout: '{nope nope',
+      eventTime: { field: 'a', form: 'hours' },
+      allowedLateness: '-1s',
+      format: 'orc',
+      flush: { bytes: '2TiB', age: '1ms', records: 0, size: 3 },
+      start: 'yesterday',
+      color: 'red',
+    });
+    expect(problems.code).toBe('argument-invalid');
+    expect(problems.paths.toSorted()).toEqual(
+      [
+        ...['allowedLateness', 'color', 'eventTime.form', 'flush.age', 'flush.bytes', 'flush.records', 'flush.size'],
+        ...['format', 'layout', 'name', 'prefix', 'start', 'stream'],
+      ].toSorted(),
+    );
+  });
+
+  test.each([
+    ['layout-invalid', { layout: '{' }],
+    ['schema-invalid', { schema: { avro: { type: 'nonsense' } } }],
+    ['argument-invalid', { layout: '{', flush: { records: -1 } }],
+    ['argument-invalid', { schema: 'guess' }],
+    ['argument-invalid', { format: 'csv', compression: 'zstd' }],
+    ['argument-invalid', { prefix: '_rejected' }],
+    ['argument-invalid', { prefix: '_lakeward/x' }],
+    ['argument-invalid', { prefix: 'a/.hidden' }],
+    ['argument-invalid', { eventFuture: '1h', eventFutureMs: 3 }],
+  ])('%s for %j', (code, change) => {
+    expect(problemsOf({ name: 'd', stream: 's', ...change }).code).toBe(code);
+  });
+
+  test.each([undefined, null, 'x', 3, []])('refuses %j', (input) => {
+    expect(problemsOf(input).code).toBe('argument-invalid');
+  });
+});
