@@ -124,7 +124,7 @@ export async function call(
   };
   const sent = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const bytes = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-  const response = await fetch(url, { method: 'POST', headers: sent, body: bytes as BodyInit });
+  const response = await fetch(url, { method: 'POST', headers: sent, body: bytes as string });
   return answerOf(response);
 }
 
@@ -141,7 +141,7 @@ export async function ask(
   const response = await fetch(url, {
     method,
     headers: { ...type, ...headers },
-    ...(bytes === undefined ? {} : { body: bytes as BodyInit }),
+    ...(bytes === undefined ? {} : { body: bytes as string }),
   });
   return answerOf(response);
 }

@@ -178,7 +178,7 @@ describe('a request is refused as a whole', () => {
     ['half a zstd', { 'content-encoding': 'zstd' }, zstdCompressSync(Buffer.from('{"a":1}')).subarray(0, 12)],
     ['stacked encodings', { 'content-encoding': 'gzip, gzip' }, gzipSync(gzipSync('{}'))],
   ])('for %s', async (_, headers, body) => {
-    const { answer, stored } = await put(body, headers as Record<string, string>);
+    const { answer, stored } = await put(body, headers);
     expect([answer.status, codeOf(answer)]).toEqual([400, 'body-invalid']);
     expect(stored).toEqual([]);
   });

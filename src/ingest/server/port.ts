@@ -4,6 +4,7 @@
  * limits and connection count apply; h2 sockets are handed to the h2 server.
  */
 import { Buffer } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import { constants, createServer as createHttp2Server } from 'node:http2';
@@ -36,7 +37,7 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const http1 = createServer({
-    headersTimeout: bounds.headersTimeoutMs,
+    headersTimeout: Math.min(bounds.headersTimeoutMs, bounds.requestTimeoutMs),
     requestTimeout: bounds.requestTimeoutMs,
     keepAliveTimeout: bounds.idleTimeoutMs,
     connectionsCheckingInterval: Math.max(50, Math.min(5_000, bounds.headersTimeoutMs / 2)),
@@ -50,7 +51,15 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
     // MiB of queued frames and bodies of one session; the default of 10 is less than one large PutRecords.
     maxSessionMemory: 64,
   });
-  http1.on('request', onRequest);
+  let closing: Promise<void> | undefined;
+  const answering = new Set<ServerResponse>();
+  http1.on('request', (request, response) => {
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
+    // On a server that closes, an answer is the last of its connection.
+    if (closing !== undefined) response.shouldKeepAlive = false;
+    onRequest(request, response);
+  });
   http2.on('request', onRequest);
   http2.on('stream', (stream) => {
     stream.setTimeout(bounds.stallTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
@@ -69,18 +78,21 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     peek(socket, bounds.headersTimeoutMs, (isH2) => {
-      if (isH2) http2.emit('connection', socket);
-      else for (const accept of acceptHttp1) accept.call(http1, socket);
+      if (isH2) {
+        // Sockets of an HTTP/1.1 server outlive the client's end, for the answer; an h2 session would then never notice it.
+        socket.allowHalfOpen = false;
+        http2.emit('connection', socket);
+      } else for (const accept of acceptHttp1) accept.call(http1, socket);
     });
   });
 
-  let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     if (!http1.listening) return;
     const drained = new AbortController();
     const closed = new Promise<void>((resolve) => {
       http1.close(() => resolve());
     });
+    for (const response of answering) response.shouldKeepAlive = false;
     http1.closeIdleConnections();
     for (const session of sessions) session.close();
     const grace = clock.sleep(bounds.closeGraceMs, drained.signal).catch(() => undefined);
