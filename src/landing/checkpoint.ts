@@ -68,7 +68,7 @@ export async function readNewestCheckpoint(
   const newest = (await listCheckpoints(room, call)).at(-1);
   if (newest === undefined) return undefined;
   const bytes = await again(room, () => room.store.read(newest.path, call), call);
-  if (bytes === undefined) throw damaged(newest.path, 'is gone');
+  if (bytes === undefined) throw new LakewardError('lake-unavailable', `${newest.path} was dropped while it was read`);
   return parseCheckpoint(bytes, newest.path);
 }
 

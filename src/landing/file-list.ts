@@ -90,7 +90,10 @@ async function readPart(room: LandingRoom, part: PartReference, call?: CallOptio
   const bytes = await again(room, () => room.store.read(part.path, call), call);
   const damaged = (why: string, cause?: unknown): LakewardError =>
     new LakewardError('landing-log-damaged', `${part.path}: ${why}`, { cause });
-  if (bytes === undefined) throw damaged('a list of files that a checkpoint names is gone');
+  if (bytes === undefined) {
+    // Dropped since the checkpoint was read: whoever reads again finds a newer one.
+    throw new LakewardError('lake-unavailable', `the list of files ${part.path} is gone; if this lasts, restore it`);
+  }
   try {
     const lines = new TextDecoder().decode(bytes).split('\n').filter(Boolean);
     if (lines.length !== part.files) throw damaged(`holds ${lines.length} files instead of ${part.files}`);

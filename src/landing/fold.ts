@@ -93,15 +93,15 @@ export function valid(
       return state.n >= 0 && entry.removed.every(live);
     case 'sweep':
       return state.n >= 0;
-    case 'gap': {
-      const at = new Map<number, number>();
-      for (const { shard, from, to } of entry.gaps) {
-        if (from !== (at.get(shard) ?? positionOf(state, String(shard)))) return false;
-        at.set(shard, to);
-      }
-      return state.n >= 0 && entry.removed.every(live);
-    }
+    case 'gap':
+      break;
   }
+  const at = new Map<number, number>();
+  for (const { shard, from, to } of entry.gaps) {
+    if (from !== (at.get(shard) ?? positionOf(state, String(shard)))) return false;
+    at.set(shard, to);
+  }
+  return state.n >= 0 && entry.removed.every(live);
 }
 
 /** The state with one more entry, which is valid and has the next number. */
@@ -119,17 +119,16 @@ export function fold(state: LandingState, entry: Entry): LandingState {
       return next;
     case 'sweep':
       return { ...next, condemned: [...state.condemned, ...entry.nonces].slice(-CONDEMNED_MAX) };
-    case 'gap': {
-      const positions = new Map(state.positions);
-      let lost = entry.lostRows;
-      for (const { shard, from, to, cause } of entry.gaps) {
-        positions.set(shard, to);
-        if (cause !== 'unused') lost += to - from;
-      }
-      const totals = { ...next.totals, lostOffsets: next.totals.lostOffsets + lost };
-      return { ...next, positions, totals };
-    }
+    case 'gap':
+      break;
   }
+  const moved = new Map(state.positions);
+  let lost = entry.lostRows;
+  for (const { shard, from, to, cause } of entry.gaps) {
+    moved.set(shard, to);
+    if (cause !== 'unused') lost += to - from;
+  }
+  return { ...next, positions: moved, totals: { ...next.totals, lostOffsets: next.totals.lostOffsets + lost } };
 }
 
 /** The next offset of a shard. */

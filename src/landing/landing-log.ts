@@ -9,7 +9,6 @@
  * After any failure what is known is distrusted and read again before anything is decided.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
-import { lakePath } from '../model/lake-path.ts';
 import type { Positions, StreamId } from '../model/stream.ts';
 import type { OffsetGap } from '../ports/broker.ts';
 import type { CallOptions } from '../ports/call-options.ts';
@@ -24,10 +23,10 @@ import type { LandingState, LiveFile, Totals } from './fold.ts';
 import { checkLake } from './lake-identity.ts';
 import { maintainLog } from './maintain.ts';
 import { landingPaths } from './paths.ts';
-import { repeated } from './retry.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
 import type { Rebuild } from './repair.ts';
 import { commitBody, recover, type Session } from './session.ts';
+import { type FileToStage, stageFile } from './stage.ts';
 import type { StepHook } from './steps.ts';
 
 export type { AppendDraft } from './draft.ts';
@@ -74,11 +73,7 @@ export interface LandingLog {
    * Takes a local file (gone afterwards) to a stage of the nonce, to be published as `directory/name`. The name must be unique for
    * ever. Every attempt uses a fresh stage. Throws `lake-unavailable`.
    */
-  stage(
-    nonce: string,
-    file: { readonly local: string; readonly name: string; readonly directory: string },
-    call?: CallOptions,
-  ): Promise<StageHandle>;
+  stage(nonce: string, file: FileToStage, call?: CallOptions): Promise<StageHandle>;
   /**
    * Makes the entry and publishes its files. committed: visible. superseded: another writer was first (or a sweep condemned the
    * nonce); the stages are discarded and the view is new. Throws `lake-unavailable` with the outcome open: the same draft may be
@@ -155,7 +150,7 @@ function landingLog(session: Session): LandingLog {
   return {
     view: () => viewOf(seen(session).state),
     nonce: () => room.clock.uuid(),
-    stage: (nonce, file, call) => stageFile(room, { nonce, ...file }, call),
+    stage: (nonce, file, call) => stageFile(room, nonce, file, call),
     commit: (draft, call) =>
       exclusively(() => {
         const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
@@ -206,22 +201,4 @@ function viewOf(state: LandingState): LandingView {
     ...(watermarkMs === undefined ? {} : { watermarkMs, closedThroughMs: Math.floor(watermarkMs / HOUR_MS) * HOUR_MS }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
   };
-}
-
-async function stageFile(
-  room: LandingRoom,
-  file: { readonly nonce: string; readonly local: string; readonly name: string; readonly directory: string },
-  call?: CallOptions,
-): Promise<StageHandle> {
-  const final = lakePath(`${file.directory}/${file.name}`);
-  const handle = await repeated(
-    { clock: room.clock, tries: room.tuning.tries },
-    (attempt) => {
-      const fresh = attempt === 0 ? file.name : `${attempt}-${room.clock.uuid()}-${file.name}`;
-      return room.store.stage({ local: file.local, staged: room.paths.staged(file.nonce, fresh), final }, call);
-    },
-    call,
-  );
-  await room.step('staged');
-  return handle;
 }

@@ -7,13 +7,17 @@ import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
 import { asOffset, asShard } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
+import type { StageHandle } from '../ports/lake-store.ts';
 import { type AppendDraft, named, type OffsetRanges } from './draft.ts';
 import type { Entry, EntryBody, EntryFile, EntryRejected } from './entry.ts';
 import type { LandingRoom } from './room.ts';
+import { type FileToStage, stageFile } from './stage.ts';
 
 export interface LostFiles {
-  /** Nonce for the stages of what is rebuilt. */
+  /** Nonce of what is rebuilt; its files need names of their own. */
   readonly nonce: string;
+  /** Stages a rebuilt file. The log may not be open yet: recovery meets losses too. */
+  stage(file: FileToStage): Promise<StageHandle>;
   /** The ranges the lost files were made from, together with files that are not lost. */
   readonly ranges: OffsetRanges;
   readonly planVersion: number;
@@ -56,7 +60,17 @@ export async function repairOf(
   const files = entry.files.filter(isLost);
   const rejected = entry.rejected.filter(isLost);
   const { planVersion } = entry;
-  const rebuilt = await rebuild({ nonce, ranges: new Map(ranges), planVersion, files, rejected }, call);
+  const rebuilt = await rebuild(
+    {
+      nonce,
+      stage: (file) => stageFile(room, nonce, file, call),
+      ranges: new Map(ranges),
+      planVersion,
+      files,
+      rejected,
+    },
+    call,
+  );
   if (rebuilt === 'gone') return { nonce, body: { kind: 'gap', gaps: [], removed, lostRows } };
   const rows = [...rebuilt.files, ...rebuilt.rejected].reduce((sum, file) => sum + file.rows, 0);
   if (rows !== lostRows) {

@@ -33,7 +33,7 @@ export async function listPage(fileSystem: LakeFileSystem, query: ListQuery): Pr
 /** `folder` is empty or ends with a slash. */
 async function* walk(fileSystem: LakeFileSystem, query: ListQuery, folder: string): AsyncGenerator<string> {
   query.signal?.throwIfAborted();
-  const entries = await absentAsUndefined(fileSystem.readFolder(`${query.root}/${folder}`));
+  const entries = await absentAsUndefined(fileSystem.readFolder(`${query.root}/${folder}`.replace(/\/$/, '')));
   if (entries === undefined) return;
   // A folder sorts as its content does: by its name and the slash behind it.
   const names = entries.map((entry) => `${folder}${entry.name}${entry.folder ? '/' : ''}`);

@@ -1,0 +1,68 @@
+/**
+ * Watches a lake while others work on it and throws at the first step that breaks a promise: a file that no entry names becomes
+ * visible, a record becomes visible twice, an entry is made before the one before it is published. It can also lose a stage.
+ */
+import { addedFiles, type Entry, parseEntry, removedPaths } from '../../src/landing/entry.ts';
+import { numberOf } from '../../src/landing/paths.ts';
+import type { LakePath } from '../../src/model/lake-path.ts';
+import type { LakeStore } from '../../src/ports/lake-store.ts';
+import { idsOf } from './simulation.ts';
+
+export function watched(inner: LakeStore, loses: () => boolean, seen?: Set<string>): LakeStore {
+  const entries: Entry[] = [];
+  const named = new Set<LakePath>();
+  const visible = new Map<string, LakePath>();
+  let broken: Error | undefined;
+  const complain = (why: string): void => {
+    broken ??= new Error(why);
+  };
+  const check = (): void => {
+    if (broken !== undefined) throw broken;
+  };
+
+  async function newEntry(n: number, bytes: Uint8Array): Promise<void> {
+    const entry = parseEntry(bytes, n, `entry ${n}`);
+    if (entry === 'emptied') return complain(`entry ${n} is made empty`);
+    if (n !== entries.length) complain(`entry ${n} is made after ${entries.length - 1}`);
+    const before = entries.at(-1);
+    const gone = new Set(removedPaths(entry));
+    for (const { path } of before === undefined ? [] : addedFiles(before)) {
+      if ((await inner.read(path)) === undefined && !gone.has(path)) {
+        complain(`entry ${n} (${entry.kind}) is made before ${path} of entry ${n - 1} is visible`);
+      }
+    }
+    entries.push(entry);
+    seen?.add(entry.kind);
+    for (const { path } of addedFiles(entry)) named.add(path);
+  }
+
+  return {
+    ...inner,
+    async create(path, bytes) {
+      const outcome = await inner.create(path, bytes);
+      const n = numberOf(path);
+      if (outcome === 'created' && n !== undefined && path.includes('/log/')) await newEntry(n, bytes);
+      check();
+      return outcome;
+    },
+    async overwrite(path, bytes) {
+      if (numberOf(path) !== undefined) seen?.add('emptied');
+      return inner.overwrite(path, bytes);
+    },
+    async publish(handle) {
+      if (loses()) await inner.discard(handle);
+      const outcome = await inner.publish(handle);
+      const bytes = await inner.read(handle.final);
+      if (bytes !== undefined) {
+        if (!named.has(handle.final)) complain(`${handle.final} is visible and no entry names it`);
+        for (const id of idsOf(bytes)) {
+          const other = visible.get(id) ?? handle.final;
+          if (other !== handle.final) complain(`record ${id} is visible twice: ${other}, ${handle.final}`);
+          visible.set(id, handle.final);
+        }
+      }
+      check();
+      return outcome;
+    },
+  };
+}

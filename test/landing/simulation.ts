@@ -1,0 +1,224 @@
+/**
+ * Several processes land the same stream through the landing log in a seeded world of crashes, sleeps, lost and late answers. While
+ * it runs and at its end the lake is judged by what a listing shows, never by the log's own words.
+ */
+import { openLake } from '../../src/landing/lake-identity.ts';
+import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
+import type { LostFiles } from '../../src/landing/repair.ts';
+import type { LandingRules } from '../../src/landing/room.ts';
+import { isLakewardError } from '../../src/model/errors.ts';
+import type { LakePath } from '../../src/model/lake-path.ts';
+import { asOffset, asShard, asStreamId, type Offset, type ShardIndex } from '../../src/model/stream.ts';
+import type { LakeStore, StageHandle } from '../../src/ports/lake-store.ts';
+import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import type { Actor, World } from '../faults/lake/world.ts';
+
+export interface Simulation {
+  readonly world: World;
+  readonly workers: number;
+  /** Records of each shard. */
+  readonly shards: readonly number[];
+  readonly rules?: Partial<LandingRules>;
+  /** Whether the store may have lost a stage; without that, nobody may conclude that one is lost. */
+  readonly lossy: boolean;
+  /** The lake as one process sees it. */
+  open(actor: Actor): Promise<LakeStore>;
+  /** The lake as an onlooker sees it, without faults. */
+  onlooker(): Promise<LakeStore>;
+  /** Makes a local file with this content for a process. */
+  local(actor: Actor, content: string): Promise<string>;
+}
+
+const TUNING = {
+  tries: 4,
+  checkpointEntries: 3,
+  checkpointFiles: 8,
+  emptyAfterMs: 2_000,
+  sweepAfterMs: 8_000,
+  sweepEveryMs: 0,
+  partFilesMax: 4,
+};
+
+/** Runs until every record has landed, then judges. Throws what is wrong. */
+export async function simulate(simulation: Simulation): Promise<void> {
+  const { world } = simulation;
+  const running = new Set<string>();
+  const failures: unknown[] = [];
+  const start = (name: string): void => {
+    const actor = world.actor(name);
+    alive.set(name, actor);
+    running.add(name);
+    work(simulation, actor).then(
+      () => running.delete(name),
+      (error: unknown) => failures.push(error),
+    );
+  };
+  const alive = new Map<string, Actor>();
+  for (let i = 0; i < simulation.workers; i++) start(`w${i}`);
+  await world.run(() => {
+    if (failures.length > 0) throw failures[0];
+    for (const name of running) if (alive.get(name)?.alive === false) start(name);
+    return running.size === 0;
+  });
+  await world.calm();
+  // One more process, undisturbed: whatever was left half done is finished by opening.
+  start('last');
+  await world.run(() => {
+    if (failures.length > 0) throw failures[0];
+    return running.size === 0;
+  });
+  await judge(simulation);
+}
+
+async function work(simulation: Simulation, actor: Actor): Promise<void> {
+  const { world, shards } = simulation;
+  for (;;) {
+    try {
+      const store = await simulation.open(actor);
+      const log = await openLog(simulation, actor, store);
+      while (!shards.every((total, shard) => (log.view().positions.get(asShard(shard)) ?? 0) >= total)) {
+        await landOnce(simulation, actor, log);
+        if (world.chance(0.5)) await log.maintain();
+      }
+      return;
+    } catch (error) {
+      // As a delivery does: open anew, which recovers.
+      if (!isLakewardError(error, 'lake-unavailable')) throw error;
+    }
+  }
+}
+
+async function openLog(simulation: Simulation, actor: Actor, store: LakeStore): Promise<LandingLog> {
+  const { world, rules } = simulation;
+  return openLandingLog({
+    store,
+    clock: world.clock,
+    telemetry: silentTelemetry(),
+    delivery: 'd',
+    prefix: 'd',
+    writer: actor.name,
+    lakeId: await openLake(store, { clock: world.clock }),
+    stream: { name: 's', id: asStreamId('s-1') },
+    start: async () => new Map(),
+    rebuild: (lost) => rebuild(simulation, actor, lost),
+    step: () => world.turn(actor, () => undefined),
+    tuning: TUNING,
+    ...(rules === undefined ? {} : { rules }),
+  });
+}
+
+interface Made {
+  readonly files: { readonly key: string; readonly ids: readonly string[] }[];
+  readonly ranges: Map<ShardIndex, { from: Offset; to: Offset }>;
+}
+
+/** Record `shard:offset` lies in partition offset % 3, of which the last is of rejected rows. */
+function makeRange(ranges: Made['ranges']): Made {
+  const parts = new Map<string, string[]>();
+  for (const [shard, { from, to }] of ranges) {
+    for (let offset = from as number; offset < to; offset++) {
+      const key = offset % 3 === 2 ? 'rejected' : `hour=${offset % 3}`;
+      parts.set(key, [...(parts.get(key) ?? []), `${shard}:${offset}`]);
+    }
+  }
+  return { ranges, files: [...parts].map(([key, ids]) => ({ key, ids })) };
+}
+
+async function stageAll(
+  simulation: Simulation,
+  actor: Actor,
+  stage: LostFiles['stage'],
+  given: { nonce: string; files: Made['files'] },
+): Promise<Pick<Parameters<LandingLog['commit']>[0], 'files' | 'rejected'>> {
+  const staged = await Promise.all(
+    given.files.map(async ({ key, ids }) => {
+      const directory = key === 'rejected' ? '_rejected/d' : `d/${key}`;
+      const local = await simulation.local(actor, JSON.stringify(ids));
+      const handle = await stage({ local, name: `${given.nonce}-${key}.json`, directory });
+      return { key, ids, handle };
+    }),
+  );
+  const common = ({ ids, handle }: { ids: readonly string[]; handle: StageHandle }) => ({
+    rows: ids.length,
+    bytes: handle.bytes,
+    handle,
+  });
+  return {
+    files: staged
+      .filter(({ key }) => key !== 'rejected')
+      .map((file) => ({
+        ...common(file),
+        partition: file.key,
+        eventMinMs: 0,
+        eventMaxMs: 1,
+        planVersion: 1,
+        closedBecause: 'age' as const,
+        columns: [],
+        closesAtMs: 1000,
+      })),
+    rejected: staged
+      .filter(({ key }) => key === 'rejected')
+      .map((file) => ({ ...common(file), reasons: [{ code: 'not-json' as const, rows: file.ids.length }] })),
+  };
+}
+
+async function landOnce(simulation: Simulation, actor: Actor, log: LandingLog): Promise<void> {
+  const { world, shards } = simulation;
+  const ranges: Made['ranges'] = new Map();
+  for (const [shard, total] of shards.entries()) {
+    const from = log.view().positions.get(asShard(shard)) ?? asOffset(0);
+    const to = Math.min(total, from + 1 + Math.floor(world.random() * 4));
+    if (to > from && world.chance(0.7)) ranges.set(asShard(shard), { from, to: asOffset(to) });
+  }
+  const nonce = log.nonce();
+  const { files } = makeRange(ranges);
+  const staged = await stageAll(simulation, actor, (file) => log.stage(nonce, file), { nonce, files });
+  const draft = { nonce, ranges, planVersion: 1, ...staged, extraRows: 0, lateRows: 0, watermarkMs: 500 };
+  try {
+    await log.commit(draft);
+  } catch (error) {
+    if (!isLakewardError(error, 'lake-unavailable') || world.chance(0.5)) throw error;
+    await log.commit(draft);
+  }
+}
+
+async function rebuild(
+  simulation: Simulation,
+  actor: Actor,
+  lost: LostFiles,
+): Promise<Awaited<ReturnType<typeof stageAll>>> {
+  if (!simulation.lossy) throw new Error('a stage is taken for lost, and the store lost none');
+  const keys = new Set([...lost.files.map((file) => file.partition), ...lost.rejected.map(() => 'rejected')]);
+  const files = makeRange(new Map(lost.ranges)).files.filter(({ key }) => keys.has(key));
+  return stageAll(simulation, actor, lost.stage, { nonce: lost.nonce, files });
+}
+
+/** Every record is in exactly one visible file. */
+async function judge(simulation: Simulation): Promise<void> {
+  const store = await simulation.onlooker();
+  const visible = new Map<string, LakePath>();
+  for (const prefix of ['d/', '_rejected/']) {
+    for (let after: LakePath | undefined; ; ) {
+      const page = await store.list(prefix, after === undefined ? {} : { after });
+      for (const { path } of page.files) {
+        for (const id of idsOf(await store.read(path))) {
+          const other = visible.get(id);
+          if (other !== undefined) throw new Error(`record ${id} is visible twice: ${other}, ${path}`);
+          visible.set(id, path);
+        }
+      }
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+  }
+  for (const [shard, total] of simulation.shards.entries()) {
+    for (let offset = 0; offset < total; offset++) {
+      if (!visible.delete(`${shard}:${offset}`)) throw new Error(`record ${shard}:${offset} is missing`);
+    }
+  }
+  if (visible.size > 0) throw new Error(`records that never were: ${[...visible.keys()].join()}`);
+}
+
+export function idsOf(bytes: Uint8Array | undefined): string[] {
+  return JSON.parse(new TextDecoder().decode(bytes)) as string[];
+}
