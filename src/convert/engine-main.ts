@@ -5,10 +5,11 @@
  */
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Conversion } from './engine/conversion.ts';
 import { startConversion } from './engine/conversion.ts';
 import type { FrameReader } from './engine/frame-reader.ts';
 import { frameReader } from './engine/frame-reader.ts';
+import { startInference } from './engine/inference.ts';
+import type { RecordBatch } from '../model/record-batch.ts';
 import { decodeBatch } from './frames.ts';
 import type { Command, EngineOptions, Message } from './protocol.ts';
 import { FRAME } from './protocol.ts';
@@ -62,10 +63,19 @@ function nextCommand(frames: FrameReader): Command | undefined {
 }
 
 async function run(command: Command): Promise<Message> {
-  if (command.kind !== 'convert') throw new Error(`no command begins with ${command.kind}`);
+  if (command.kind === 'end') throw new Error('an end without a command');
+  if (command.kind === 'infer') {
+    const inference = startInference();
+    feed((batch) => inference.add(batch));
+    return {
+      kind: 'inferred',
+      plan: inference.plan(command.eventTime, command.fields),
+      rssBytes: process.memoryUsage.rss(),
+    };
+  }
   const conversion = startConversion(command.job, command.deadly, process.cwd());
   try {
-    feed(conversion);
+    feed((batch) => conversion.add(batch));
     const result = await conversion.finish(connection, () => say({ kind: 'alive' }));
     return { kind: 'converted', result, rssBytes: process.memoryUsage.rss() };
   } finally {
@@ -74,14 +84,14 @@ async function run(command: Command): Promise<Message> {
 }
 
 /** Hands on batches until the command's end. */
-function feed(conversion: Conversion): void {
+function feed(add: (batch: RecordBatch) => void): void {
   for (;;) {
     const frame = frames.next();
     if (frame === undefined) process.exit(0);
     if (frame.type === FRAME.command) return;
     const batch = decodeBatch(frame.body);
     obeyMarkers(batch.data as Buffer);
-    conversion.add(batch);
+    add(batch);
     say({ kind: 'alive' });
   }
 }

@@ -51,6 +51,12 @@ export interface ConvertResult {
   readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
 }
 
+/** What of the delivery an inferred plan depends on. Without: arrival, no layout. */
+export interface InferOptions extends CallOptions {
+  readonly eventTime?: EventTime | undefined;
+  readonly layout?: string | undefined;
+}
+
 export interface Converter {
   /** Starts the engines. Idempotent. */
   open(): Promise<void>;
@@ -63,7 +69,7 @@ export interface Converter {
   convert(job: ConvertJob, batches: AsyncIterable<RecordBatch>, options?: CallOptions): Promise<ConvertResult>;
 
   /** A plan, version 1, for records like these; at least the event time's and the layout's fields get a column. */
-  infer(sample: readonly RecordBatch[], options?: CallOptions): Promise<ColumnPlan>;
+  infer(sample: readonly RecordBatch[], options?: InferOptions): Promise<ColumnPlan>;
 
   /** Ends the engines, aborting what runs. Idempotent. */
   close(): Promise<void>;

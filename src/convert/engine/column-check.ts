@@ -82,10 +82,9 @@ function rulesOf(type: ColumnType): Rules {
         takes: `a decimal of ${type.precision} digits, ${type.scale} of them after the point`,
         look: { kinds: [...TEXTS, ...NUMBERS], of: decimalOf(type.precision, type.scale) },
       };
-    case 'json':
+    default:
       return { takes: 'any JSON', raw: Object.fromEntries(Object.values(KIND).map((kind) => [kind, ANY])) };
   }
-  return type satisfies never;
 }
 
 function text(takes: string, fits: (value: string) => boolean): Rules {

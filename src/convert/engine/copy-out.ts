@@ -82,10 +82,9 @@ function formatOptions({ format, compression }: CopyJob): string[] {
       ];
     case 'csv':
       return ['FORMAT csv', 'HEADER', `COMPRESSION ${compression}`];
-    case 'ndjson':
+    default:
       return ['FORMAT json', `COMPRESSION ${compression === 'none' ? 'uncompressed' : compression}`];
   }
-  return format satisfies never;
 }
 
 function extensionOf({ format, compression }: CopyJob): string {
@@ -107,14 +106,9 @@ function readType({ type }: Column): string {
       return 'DATE';
     case 'json':
       return 'JSON';
-    case 'string':
-    case 'bytes':
-    case 'decimal':
-    case 'uuid':
-    case 'enum':
+    default:
       return 'VARCHAR';
   }
-  return type satisfies never;
 }
 
 function writeExpression(column: Column, format: DataFormat): string {
@@ -135,15 +129,9 @@ function writeExpression(column: Column, format: DataFormat): string {
       return `CAST(${value} AS UUID)`;
     case 'json':
       return format === 'ndjson' ? value : `CAST(${value} AS VARCHAR)`;
-    case 'boolean':
-    case 'int':
-    case 'double':
-    case 'date':
-    case 'string':
-    case 'enum':
+    default:
       return value;
   }
-  return type satisfies never;
 }
 
 function extraExpression(format: DataFormat): string {

@@ -15,6 +15,7 @@ export interface OtherMember {
   readonly from: number;
   readonly to: number;
   readonly key: string;
+  readonly kind: number;
 }
 
 export interface RecordMembers {
@@ -88,7 +89,14 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
       const valueEnd = valueAt < end ? scanValue(valueAt, input) : BROKEN;
       if (valueEnd < 0 || valueEnd > end) return valueEnd === TOO_DEEP ? 'too-deep' : 'not-json';
       if (found === NO_SLOT) {
-        others.set(lastKey, { keyFrom: at, keyTo: close + 1, from: valueAt, to: valueEnd, key: lastKey });
+        others.set(lastKey, {
+          keyFrom: at,
+          keyTo: close + 1,
+          from: valueAt,
+          to: valueEnd,
+          key: lastKey,
+          kind: notes.kind,
+        });
       } else {
         if (kind[found] !== KIND.none) repeated = true;
         from[found] = valueAt;

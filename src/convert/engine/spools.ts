@@ -81,7 +81,7 @@ export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOpt
     if (spool.used + restBytes + FRAME_BYTES > BUFFER_BYTES) flush(spool);
     spool.rows++;
     if (restBytes + FRAME_BYTES > spool.longestLine) spool.longestLine = restBytes + FRAME_BYTES;
-    if (spool.grouped) spool.used += spool.buffer.latin1Write(heads[partition.number] ?? '', spool.used);
+    if (spool.grouped) spool.used += spool.buffer.write(heads[partition.number] ?? '', spool.used, 'latin1');
     else spool.buffer[spool.used++] = 0x7b;
     return spool;
   }

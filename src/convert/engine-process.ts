@@ -1,0 +1,160 @@
+/**
+ * One engine process as the server sees it: started, fed with backpressure, watched and killed. It takes one command at a time.
+ * A death, a silence longer than the bound and a broken pipe all end in the same `EngineDeath`; the caller starts another one.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { RecordBatch } from '../model/record-batch.ts';
+import type { Clock } from '../ports/clock.ts';
+import { batchFrames, commandFrame } from './frames.ts';
+import type { Command, EngineOptions, Message } from './protocol.ts';
+
+export interface EngineProcess {
+  readonly pid: number;
+  /** Runs a command over batches. Throws `EngineDeath`, what `batches` throws, or the signal's reason; the engine is dead then. */
+  run(command: Command, batches: AsyncIterable<RecordBatch>, signal: AbortSignal | undefined): Promise<Message>;
+  readonly alive: () => boolean;
+  kill(): Promise<void>;
+}
+
+export interface EngineProcessOptions extends EngineOptions {
+  /** Its working folder; made anew. */
+  readonly folder: string;
+  /** Silence after which an engine counts as hung, ms. */
+  readonly hangMs: number;
+  readonly clock: Clock;
+}
+
+/** An engine ended in the middle of its work. */
+export class EngineDeathError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'EngineDeathError';
+  }
+}
+
+const ERROR_CHARS = 2000;
+const SUFFIX = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const ENTRY = fileURLToPath(new URL(`./engine-main.${SUFFIX}`, import.meta.url));
+
+export async function startEngine(options: EngineProcessOptions): Promise<EngineProcess> {
+  const { folder, hangMs, clock, ...engine } = options;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const child = spawn(process.execPath, [ENTRY, JSON.stringify(engine)], {
+    cwd: folder,
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
+  const watch = watchChild(child);
+  const input = child.stdio[3] as Writable;
+  // Their failures show as the child's end.
+  for (const stream of [child.stdin, input]) stream?.on('error', () => undefined);
+  let progress = 0;
+  let waitsForSource = false;
+  let answer: ((message: Message) => void) | undefined;
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    progress++;
+    const message = JSON.parse(line) as Message;
+    if (message.kind !== 'alive') answer?.(message);
+  });
+
+  async function kill(): Promise<void> {
+    child.kill('SIGKILL');
+    await watch.ended.catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  /** Rejects when the engine dies, hangs or the call is aborted; never resolves. */
+  async function guarded<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const done = new AbortController();
+    const aborted = Promise.withResolvers<never>();
+    const abort = (): void => aborted.reject(signal?.reason as Error);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted === true) abort();
+    try {
+      return await Promise.race([work, watch.ended, aborted.promise, hang(done.signal)]);
+    } finally {
+      done.abort();
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async function hang(done: AbortSignal): Promise<never> {
+    for (;;) {
+      const before = progress;
+      await clock.sleep(hangMs, done).catch(() => undefined);
+      if (done.aborted) return await new Promise<never>(() => undefined);
+      if (before === progress && !waitsForSource) break;
+    }
+    throw new EngineDeathError(`the engine was silent for ${hangMs} ms`);
+  }
+
+  async function write(bytes: Uint8Array): Promise<void> {
+    if (!input.write(bytes)) await Promise.race([new Promise((resolve) => input.once('drain', resolve)), watch.ended]);
+    progress++;
+  }
+
+  async function feed(command: Command, batches: AsyncIterable<RecordBatch>): Promise<Message> {
+    const reply = new Promise<Message>((resolve) => (answer = resolve));
+    await write(commandFrame(command));
+    const iterator = batches[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        waitsForSource = true;
+        const next = await iterator.next().finally(() => (waitsForSource = false));
+        if (next.done === true) break;
+        for (const piece of batchFrames(next.value)) await write(piece);
+      }
+    } finally {
+      await iterator.return?.();
+    }
+    await write(commandFrame({ kind: 'end' }));
+    return await reply;
+  }
+
+  async function run(command: Command, batches: AsyncIterable<RecordBatch>, signal?: AbortSignal): Promise<Message> {
+    const work = feed(command, batches);
+    // When the guard wins the race, nobody waits for the work any more.
+    work.catch(() => undefined);
+    try {
+      return await guarded(work, signal);
+    } catch (error) {
+      await kill();
+      throw error;
+    }
+  }
+
+  try {
+    await guarded(new Promise<Message>((resolve) => (answer = resolve)), undefined);
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+  return { pid: child.pid ?? 0, run, alive: watch.alive, kill };
+}
+
+interface ChildWatch {
+  /** Rejects with `EngineDeath` when the process ends. */
+  readonly ended: Promise<never>;
+  readonly alive: () => boolean;
+}
+
+function watchChild(child: ChildProcess): ChildWatch {
+  let errors = '';
+  let alive = true;
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-ERROR_CHARS)));
+  const ended = new Promise<never>((_, reject) => {
+    const end = (how: string): void => {
+      alive = false;
+      reject(new EngineDeathError(`the engine ended: ${how}${errors === '' ? '' : `; ${errors.trim()}`}`));
+    };
+    child.once('error', (error) => end(error.message));
+    child.once('close', (code, signal) => end(signal ?? `exit code ${code}`));
+  });
+  ended.catch(() => undefined);
+  return { ended, alive: () => alive };
+}
