@@ -8,6 +8,7 @@ import type { Offset, Positions, ShardIndex, StreamDocument } from '../model/str
 import { asOffset, asShard } from '../model/stream.ts';
 import type { LandingLog, LandingView } from '../landing/landing-log.ts';
 import { openLandingLog } from '../landing/landing-log.ts';
+import { rebuildLost } from './rebuild.ts';
 import type { DeliveryRoom } from './room.ts';
 
 export interface OpenLog {
@@ -24,10 +25,7 @@ export interface LogHolder {
   view(): LandingView | undefined;
 }
 
-export function logHolder(
-  room: DeliveryRoom,
-  spec: Pick<DeliverySpec, 'name' | 'stream' | 'prefix' | 'start'>,
-): LogHolder {
+export function logHolder(room: DeliveryRoom, spec: DeliverySpec): LogHolder {
   let opening: Promise<OpenLog> | undefined;
   let open: OpenLog | undefined;
   let lastView: LandingView | undefined;
@@ -51,6 +49,7 @@ export function logHolder(
         lakeId: room.lakeId,
         stream: { name: stream.name, id: stream.id },
         start: () => startPositions(room, spec, stream),
+        rebuild: (lost, call) => rebuildLost({ room, spec, stream }, lost, call),
         ...(room.step === undefined ? {} : { step: room.step }),
       },
       { signal },

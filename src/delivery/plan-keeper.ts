@@ -58,6 +58,12 @@ export function newestPlan(state: CatalogState, delivery: string): ColumnPlan | 
   return state.plan.get(delivery)?.plan;
 }
 
+/** The plan files of a version were written with. */
+export function planOfVersion(state: CatalogState, delivery: string, version: number): ColumnPlan | undefined {
+  const newest = newestPlan(state, delivery);
+  return newest?.version === version ? newest : state.plan.get(`${delivery}@${version}`)?.plan;
+}
+
 function planEdits(
   state: CatalogState,
   made: { readonly spec: DeliverySpec; readonly plan: ColumnPlan; readonly createdMs: number },
@@ -81,6 +87,7 @@ function relaxed(kept: ColumnPlan): ColumnPlan {
   return { ...kept, misfit: 'extra', columns: kept.columns.map((column) => ({ ...column, nullable: true })) };
 }
 
-async function inferred({ converter }: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {
-  return converter.infer(search.sample, { signal: search.signal });
+async function inferred({ converter, spec }: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {
+  const { eventTime, layout } = spec;
+  return converter.infer(search.sample, { eventTime, layout, signal: search.signal });
 }

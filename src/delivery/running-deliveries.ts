@@ -49,7 +49,8 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
 
   function start(document: DeliveryDocument, kept?: RunningDelivery): void {
     const { spec } = document;
-    const holder = kept?.holder ?? logHolder(room, spec);
+    const sameSpec = JSON.stringify(kept?.document.spec) === JSON.stringify(spec);
+    const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, spec);
     const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
     const worker = document.paused ? undefined : startWorker({ room, spec, holder, metrics });
     running.set(spec.name, { document, holder, metrics, worker });

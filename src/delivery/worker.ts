@@ -114,8 +114,12 @@ export function startWorker(options: WorkerOptions): Worker {
     else telemetryLog.warn('delivery meets a fault and retries', fields);
     if (state === 'suspended') return;
     const pauseMs = retryPauseMs(attempts, room.clock.random());
-    // A stop ends the pause by a throw; the loop sees the stop itself.
-    await wakeable((signal) => room.clock.sleep(pauseMs, signal)).catch(() => {});
+    try {
+      await wakeable((signal) => room.clock.sleep(pauseMs, signal));
+    } catch (stop) {
+      // A stop ends the pause by a throw; the loop sees the stop itself.
+      if (!stopping.signal.aborted) throw stop;
+    }
   }
 
   /** A stream that is still in the catalog was made anew: opening the log says so. */

@@ -78,7 +78,7 @@ describe('the delivery stage', () => {
     await stage.create(spec({ flush: { records: 1 } }));
     await world.clock.settle();
     expect(await world.landed()).toEqual(['1', '2']);
-    expect((await stage.files('d')).items.map((file) => file.planVersion).toSorted()).toEqual([1, 2]);
+    expect((await stage.files('d')).items.map((file) => `${file.planVersion}`).toSorted()).toEqual(['1', '2']);
   });
 
   test('what the file declares only the file changes, and what it drops is forgotten', async () => {

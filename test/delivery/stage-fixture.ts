@@ -195,10 +195,9 @@ function triggeredScheduler(): Scheduler {
 /** Lets time pass in small steps until the promise has ended; for work that pauses and retries on the way. */
 export async function inTime<T>(clock: ManualClock, work: Promise<T>, stepMs = 100, stepsMax = 2000): Promise<T> {
   let over = false;
-  const done = (): void => {
+  void Promise.allSettled([work]).then(() => {
     over = true;
-  };
-  work.then(done, done);
+  });
   for (let i = 0; i < stepsMax; i += 1) {
     await clock.settle();
     if (over) return work;

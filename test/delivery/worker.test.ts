@@ -151,7 +151,7 @@ describe('a delivery', () => {
     await world.put([1, 2, 3]);
     await world.put([4], { shard: 1 });
     await stage.setPaused('d', true);
-    await world.clock.advance(25 * 60 * MINUTE_MS);
+    world.clock.setNowMs(world.clock.nowMs() + 25 * 60 * MINUTE_MS);
     const id = world.catalog.read().stream.get('events')?.id as StreamId;
     await world.broker.retain(id, world.clock.nowMs());
     await world.put([5]);
@@ -246,6 +246,53 @@ describe('several workers on one delivery', () => {
     await world.clock.advance(1000);
     expect(await world.landed()).toEqual(['1', '2', '3', '4']);
     expect((await other.status('d'))[0]?.rows).toBe(4);
+    await world.close();
+  });
+});
+
+describe('a lake that loses a committed file before it is visible', () => {
+  async function losing(): Promise<{ world: World; stage: DeliveryStage }> {
+    const world = await makeWorld();
+    await world.stream('events');
+    const stage = await world.stage();
+    const publish = world.lake.publish.bind(world.lake);
+    let lost = false;
+    world.lake.publish = async (handle, options) => {
+      if (lost) return publish(handle, options);
+      lost = true;
+      await world.lake.discard(handle);
+      return 'stage-lost';
+    };
+    await stage.create(stage.parse({ name: 'd', stream: 'events', format: 'ndjson' }));
+    await world.put([1, 2]);
+    await world.putRaw(['no json']);
+    return { world, stage };
+  }
+
+  test('gets it made anew from the stream', async () => {
+    const { world, stage } = await losing();
+    await inTime(world.clock, stage.flush('d'));
+    expect(await world.landed()).toEqual(['1', '2']);
+    expect((await stage.rejected('d')).items).toMatchObject([{ code: 'not-json', offset: 2 }]);
+    expect((await stage.status('d'))[0]).toMatchObject({ rows: 2, rejectedRows: 1, lostOffsets: 0, state: 'running' });
+    expect(world.scratch.size).toBe(0);
+    await world.close();
+  });
+
+  test('is told apart: rows that cannot come back are counted as lost', async () => {
+    const { world, stage } = await losing();
+    const id = world.catalog.read().stream.get('events')?.id as StreamId;
+    const create = world.lake.create.bind(world.lake);
+    world.lake.create = async (path, bytes, options) => {
+      if (path.endsWith('1.json')) {
+        world.clock.setNowMs(world.clock.nowMs() + 48 * 60 * MINUTE_MS);
+        await world.broker.retain(id, world.clock.nowMs());
+      }
+      return create(path, bytes, options);
+    };
+    await inTime(world.clock, stage.flush('d')).catch(() => undefined);
+    const status = (await stage.status('d'))[0];
+    expect(status?.lostOffsets).toBeGreaterThan(0);
     await world.close();
   });
 });
