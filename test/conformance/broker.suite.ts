@@ -13,7 +13,7 @@ export interface BrokerSuiteOptions {
   readonly name: string;
   readonly capabilities: BrokerCapabilities;
   /** A new, empty storage; `open` may be called again after `close` when the broker is durable. */
-  storage(): Promise<{ open(clock: ManualClock): Promise<Broker>; cleanUp(): Promise<void> }>;
+  readonly storage: () => Promise<{ open(clock: ManualClock): Promise<Broker>; cleanUp(): Promise<void> }>;
 }
 
 const HOUR_MS = 3_600_000;
@@ -204,16 +204,16 @@ export function brokerSuite({ name, capabilities, storage }: BrokerSuiteOptions)
       });
 
       test('ends with stream-not-found when the stream is removed, with broker-closed when the broker closes', async () => {
-        const reading = broker.read(ID, at(1, 0), wait);
-        const removed = expect(reading).rejects.toMatchObject({ code: 'stream-not-found' });
+        const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
+        const removed = broker.read(ID, at(1, 0), wait).catch(codeOf);
         await clock.settle();
         await broker.remove(ID);
-        await removed;
+        expect(await removed).toBe('stream-not-found');
         await broker.open(STREAM);
-        const closed = expect(broker.read(ID, at(1, 0), wait)).rejects.toMatchObject({ code: 'broker-closed' });
+        const closed = broker.read(ID, at(1, 0), wait).catch(codeOf);
         await clock.settle();
         await broker.close();
-        await closed;
+        expect(await closed).toBe('broker-closed');
       });
 
       test('serves a thousand waiting reads', async () => {

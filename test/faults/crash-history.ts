@@ -98,12 +98,13 @@ async function started({ disk, clock }: History): Promise<Broker | undefined> {
 async function write(history: History, broker: Broker): Promise<void> {
   const { random, disk, clock, acknowledged, seen } = history;
   while (disk.callsLeft > 0) {
+    // Time matters only for the next look at a full disk. Records are numbered in the order of their appends.
+    if (random() < 0.2) await clock.advance(150);
     const records = Array.from({ length: 1 + Math.floor(random() * 6) }, () => ({
       shard: Math.floor(random() * SHARDS),
       key: 'k'.repeat(Math.floor(random() * 3)),
       data: String(history.counter++).padStart(8, '0'),
     }));
-    await clock.advance(150);
     try {
       const { offsets } = await broker.append(ID, textBatch(records, clock.nowMs()));
       records.forEach(({ shard, data }, i) => {
@@ -134,11 +135,9 @@ async function check(
   const present = new Map(records.map(({ shard, offset, data }) => [`${shard}/${offset}`, data]));
   expect(present.size).toBe(records.length);
   expect(new Set(present.values()).size).toBe(records.length);
-  for (const [place, data] of acknowledged) expect(`${place} ${present.get(place)}`).toBe(`${place} ${data}`);
-  for (const [place, data] of present) {
-    expect(seen.get(place) ?? data).toBe(data);
-    seen.set(place, data);
-  }
+  expect([...acknowledged].filter(([place, data]) => present.get(place) !== data)).toEqual([]);
+  expect([...present].filter(([place, data]) => (seen.get(place) ?? data) !== data)).toEqual([]);
+  for (const [place, data] of present) seen.set(place, data);
   for (let shard = 0; shard < SHARDS; shard++) {
     const order = records.filter((record) => record.shard === shard).map(({ data }) => data);
     expect(order).toEqual(order.toSorted());

@@ -1,9 +1,10 @@
 /**
- * One process owns a data folder: a file `lock` names it. The file appears with its content in one step (a link of a finished file),
- * so it is never seen half written. A lock whose process is gone is taken over: by pid, and where the system tells (Linux) by
- * boot and start time too, so that a pid given to another process is not taken for the owner.
+ * One process owns a data folder. Owners follow each other in files `lock-1`, `lock-2`, …: the highest names the owner, and who
+ * finds that one released or its process gone makes the next, which only one can. A file appears with its content in one step (a
+ * link of a finished file) and numbers never go back, so two that take over at once cannot both win. A process is told by pid, and
+ * where the system says it (Linux) by boot and start time too: a pid given to another process is not taken for the owner.
  */
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { LakewardError } from '../../model/errors.ts';
 import { errnoOf } from './file-system.ts';
 
@@ -18,27 +19,51 @@ interface Owner {
   readonly identity?: string;
 }
 
-const NAME = 'lock';
-/** Others may take a stale lock at the same time; each round one of them wins. */
-const ROUNDS_MAX = 10;
+const NAME = /^lock-(\d{1,15})$/;
+/** Others may take the folder over at the same time; each round one of them wins. */
+const ROUNDS_MAX = 100;
+let drafts = 0;
 
 /** Locks a folder, making it when needed. Throws `data-folder-locked`. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   await mkdir(folder, { recursive: true });
-  const path = `${folder}/${NAME}`;
-  const me = await describe(process.pid);
-  const mine = `${JSON.stringify(me)}\n`;
-  const draft = `${path}.${process.pid}`;
-  await writeFile(draft, mine, { flush: true });
+  const draft = `${folder}/lock.draft-${process.pid}-${++drafts}`;
+  await writeFile(draft, `${JSON.stringify(await describe(process.pid))}\n`, { flush: true });
   try {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (await linked(draft, path)) return { release: () => release(path, mine) };
-      await clearStale(path, folder);
+      const number = await takeNext(folder, draft);
+      if (number !== undefined) return { release: oneTime(() => release(folder, number)) };
     }
   } finally {
     await rm(draft, { force: true });
   }
   throw new LakewardError('data-folder-locked', `others take the lock of ${folder} again and again`);
+}
+
+/** The number taken, or undefined when somebody else was faster. */
+async function takeNext(folder: string, draft: string): Promise<number | undefined> {
+  const highest = (await numbers(folder)).at(-1) ?? 0;
+  const content = highest === 0 ? undefined : await contentOf(`${folder}/lock-${highest}`);
+  const owner = content === undefined ? undefined : parse(content);
+  if (owner !== undefined && (await isAlive(owner))) throw locked(folder, owner);
+  const mine = highest + 1;
+  if (!(await linked(draft, `${folder}/lock-${mine}`))) return undefined;
+  const now = await numbers(folder);
+  // A slow one may take a number that a faster owner passed and cleared.
+  if (now.at(-1) !== mine) {
+    await rm(`${folder}/lock-${mine}`, { force: true });
+    return undefined;
+  }
+  for (const old of now.slice(0, -1)) await rm(`${folder}/lock-${old}`, { force: true });
+  return mine;
+}
+
+async function numbers(folder: string): Promise<number[]> {
+  const names = await readdir(folder);
+  return names
+    .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .toSorted((a, b) => a - b);
 }
 
 async function linked(from: string, to: string): Promise<boolean> {
@@ -49,25 +74,6 @@ async function linked(from: string, to: string): Promise<boolean> {
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
-}
-
-/** Takes a lock away whose owner is gone; throws when the owner lives. */
-async function clearStale(path: string, folder: string): Promise<void> {
-  const content = await contentOf(path);
-  if (content === undefined) return;
-  const owner = parse(content);
-  if (owner !== undefined && (await isAlive(owner))) throw locked(folder, owner);
-  const away = `${path}.stale-${process.pid}`;
-  try {
-    await rename(path, away);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  // Between the look and the rename somebody else may have taken over: then it was theirs, and goes back.
-  const taken = await contentOf(away);
-  if (taken !== undefined && taken !== content) await linked(away, path);
-  await rm(away, { force: true });
 }
 
 function locked(folder: string, owner: Owner): LakewardError {
@@ -117,6 +123,14 @@ async function describe(pid: number): Promise<Owner> {
   }
 }
 
-async function release(path: string, mine: string): Promise<void> {
-  if ((await contentOf(path)) === mine) await rm(path, { force: true });
+/** The number stays, without an owner: numbers never go back. */
+async function release(folder: string, number: number): Promise<void> {
+  const empty = `${folder}/lock.draft-${process.pid}-${++drafts}`;
+  await writeFile(empty, '{}\n');
+  await rename(empty, `${folder}/lock-${number}`);
+}
+
+function oneTime(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
 }

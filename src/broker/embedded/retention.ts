@@ -1,7 +1,7 @@
 /**
  * Takes whole segments whose youngest record is past retention, oldest first. The new beginning of the log is durable before a file
- * goes, so a crash never brings old records back; on a disk so full that even that cannot be written, the oldest
- * segment goes first.
+ * goes, so a crash never brings old records back; on a disk so full that even that cannot be written, segments go one
+ * by one, each durably, and the beginning is written after.
  */
 import { isFull } from './file-system.ts';
 import { removeSegmentFiles } from './recovery-files.ts';
@@ -36,18 +36,25 @@ async function drop(log: StreamLog, old: readonly Segment[]): Promise<number> {
     Math.max(end, first.starts[shard] ?? 0, ...old.map(({ sums }) => sums.next[shard] ?? 0)),
   );
   log.damaged = log.damaged.filter(({ shard, to }) => to > (log.expired[shard] ?? 0));
-  let remaining = old;
-  try {
-    await storeState(log);
-  } catch (error) {
-    if (!isFull(error)) throw error;
-    const [oldest, ...rest] = old;
-    if (oldest !== undefined) await removeSegmentFiles(log, oldest);
-    await storeState(log);
-    remaining = rest;
+  const stored = await storedState(log);
+  for (const segment of old) {
+    await removeSegmentFiles(log, segment);
+    if (!stored) await log.files.syncFolder(log.folder);
   }
-  for (const segment of remaining) await removeSegmentFiles(log, segment);
   await log.files.syncFolder(log.folder);
+  if (!stored) await storedState(log);
   log.log.info('segments past retention removed', { stream: log.id, segments: old.length });
   return old.reduce((bytes, { end }) => bytes + end, 0);
+}
+
+/** False on a disk so full that the state cannot be written. */
+async function storedState(log: StreamLog): Promise<boolean> {
+  try {
+    await storeState(log);
+    return true;
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    log.log.warn('state of the stream not stored, the disk is full', { stream: log.id });
+    return false;
+  }
 }

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { lockFolder } from '../../src/broker/embedded/folder-lock.ts';
+
+const SOURCE = fileURLToPath(new URL('../../src/broker/embedded/folder-lock.ts', import.meta.url));
+
+describe('the lock of a data folder', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'lakeward-lock-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const fromAnotherProcess = (release: boolean): string => {
+    const code = `const { lockFolder } = await import(${JSON.stringify(SOURCE)});
+      try { const lock = await lockFolder(${JSON.stringify(folder)}); ${release ? 'await lock.release();' : ''} console.log('locked'); }
+      catch (error) { console.log(error.code, error.details.pid); }`;
+    return spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' }).stdout.trim();
+  };
+
+  test('is refused to a second process, naming the first, until it is released', async () => {
+    const lock = await lockFolder(folder);
+    expect(fromAnotherProcess(true)).toBe(`data-folder-locked ${process.pid}`);
+    await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'data-folder-locked' });
+    await lock.release();
+    await lock.release();
+    expect(fromAnotherProcess(true)).toBe('locked');
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  test('of a process that died is taken over', async () => {
+    expect(fromAnotherProcess(false)).toBe('locked');
+    const lock = await lockFolder(folder);
+    expect(JSON.parse(readFileSync(join(folder, 'lock-2'), 'utf8'))).toMatchObject({ pid: process.pid });
+    await lock.release();
+  });
+
+  test.runIf(process.platform === 'linux')('of a process whose pid another one has now is taken over', async () => {
+    writeFileSync(join(folder, 'lock-7'), JSON.stringify({ pid: process.pid, identity: 'another boot:1' }));
+    await (await lockFolder(folder)).release();
+  });
+
+  test.each(['', 'nonsense', '{"pid":"x"}', 'null'])(
+    'that says %j names no owner and is taken over',
+    async (content) => {
+      writeFileSync(join(folder, 'lock-7'), content);
+      await (await lockFolder(folder)).release();
+    },
+  );
+
+  test('goes to exactly one of many who take a stale one at once', async () => {
+    for (let round = 0; round < 20; round++) {
+      writeFileSync(join(folder, `lock-${round * 10 + 1}`), '{"pid":999999999}');
+      const results = await Promise.allSettled(Array.from({ length: 5 }, () => lockFolder(folder)));
+      const won = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      expect(won).toHaveLength(1);
+      await won[0]?.release();
+    }
+  });
+});
