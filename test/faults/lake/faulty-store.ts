@@ -8,13 +8,13 @@ import type { Actor, World } from './world.ts';
 export function faultyStore(inner: LakeStore, world: World, actor: Actor): LakeStore {
   const turn = <T>(apply: () => Promise<T>): Promise<T> => world.turn(actor, apply, true);
   return {
-    create: (path, bytes) => turn(() => inner.create(path, bytes)),
-    overwrite: (path, bytes) => turn(() => inner.overwrite(path, bytes)),
+    create: (path, bytes, options) => turn(() => inner.create(path, bytes, options)),
+    overwrite: (path, bytes, options) => turn(() => inner.overwrite(path, bytes, options)),
     read: (path, options) => turn(() => inner.read(path, options)),
     list: (prefix, options) => turn(() => inner.list(prefix, options)),
-    remove: (path) => turn(() => inner.remove(path)),
-    stage: (file) => turn(() => inner.stage(file)),
-    publish: (handle) => turn(() => inner.publish(handle)),
-    discard: (handle) => turn(() => inner.discard(handle)),
+    remove: (path, options) => turn(() => inner.remove(path, options)),
+    stage: (file, options) => turn(() => inner.stage(file, options)),
+    publish: (handle, options) => turn(() => inner.publish(handle, options)),
+    discard: (handle, options) => turn(() => inner.discard(handle, options)),
   };
 }

@@ -1,0 +1,132 @@
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { manualClock } from '../../src/clock/manual-clock.ts';
+import { openFileStore } from '../../src/lake/file/file-store.ts';
+import { diskFileSystem, type LakeFileSystem } from '../../src/lake/file/file-system.ts';
+import { openLake } from '../../src/landing/lake-identity.ts';
+import { probeLake } from '../../src/landing/probe.ts';
+import { memoryStore } from '../../src/lake/memory/memory-store.ts';
+import { lakePath } from '../../src/model/lake-path.ts';
+
+const clock = manualClock();
+const bytes = new TextEncoder().encode('x');
+let top: string;
+
+beforeEach(async () => {
+  top = await mkdtemp(join(tmpdir(), 'lakeward-faults-'));
+});
+afterEach(async () => {
+  await chmod(top, 0o700);
+  await rm(top, { recursive: true, force: true });
+});
+
+describe('a lake in a folder', () => {
+  test.each([
+    ['ENOSPC', /disk is full.*free space/],
+    ['EACCES', /may not write.*give its user/],
+    ['EROFS', /read-only/],
+    ['EIO', /input\/output error/],
+  ])('says what to do about %s, may be tried again, and leaves no temporary file', async (code, words) => {
+    let failing = true;
+    const link: LakeFileSystem['link'] = async (from, to) => {
+      if (failing) throw Object.assign(new Error(code), { code });
+      return diskFileSystem.link(from, to);
+    };
+    const store = await openFileStore({ folder: join(top, 'lake'), clock, fileSystem: { ...diskFileSystem, link } });
+    const path = lakePath('a/b');
+    await expect(store.create(path, bytes)).rejects.toMatchObject({
+      code: 'lake-unavailable',
+      retryable: true,
+      message: expect.stringMatching(words),
+    });
+    failing = false;
+    expect(await store.create(path, bytes)).toBe('created');
+    expect(await readdir(join(top, 'lake/_lakeward/.tmp'))).toEqual([]);
+  });
+
+  test('on a file system without hard links is unsuitable', async () => {
+    const link = (): Promise<void> => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTSUP' }));
+    const store = await openFileStore({ folder: join(top, 'lake'), clock, fileSystem: { ...diskFileSystem, link } });
+    await expect(store.create(lakePath('a'), bytes)).rejects.toMatchObject({ code: 'lake-unsuitable' });
+  });
+
+  test('that vanishes is noticed by every call and never made anew; when it is back, work goes on', async () => {
+    const folder = join(top, 'lake');
+    const store = await openFileStore({ folder, clock });
+    await store.create(lakePath('a/b'), bytes);
+    await rename(folder, join(top, 'moved'));
+    const handle = { staged: lakePath('s'), final: lakePath('f'), bytes: 1, checksum: '00000000' };
+    const calls = (): (() => Promise<unknown>)[] => [
+      () => store.create(lakePath('a/c'), bytes),
+      () => store.overwrite(lakePath('a/c'), bytes),
+      () => store.read(lakePath('a/b')),
+      () => store.list(''),
+      () => store.remove(lakePath('a/b')),
+      () => store.publish(handle),
+      () => store.discard(handle),
+    ];
+    for (const call of calls()) await expect(call()).rejects.toMatchObject({ code: 'lake-unavailable' });
+    expect(await readdir(top)).toEqual(['moved']);
+    await mkdir(folder);
+    for (const call of calls().slice(0, 2)) await expect(call()).rejects.toMatchObject({ code: 'lake-unavailable' });
+    await rm(folder, { recursive: true });
+    await rename(join(top, 'moved'), folder);
+    expect(await store.create(lakePath('a/c'), bytes)).toBe('created');
+  });
+
+  test('that is a file is refused', async () => {
+    await writeFile(join(top, 'lake'), 'x');
+    await expect(openFileStore({ folder: join(top, 'lake'), clock })).rejects.toThrow(/not a folder/);
+  });
+});
+
+describe('the identity of a lake', () => {
+  test('is made once and stays', async () => {
+    const store = memoryStore({ clock });
+    const ids = await Promise.all([openLake(store, { clock }), openLake(store, { clock })]);
+    expect(new Set(ids).size).toBe(1);
+    expect(await openLake(store, { clock, known: ids[0] })).toBe(ids[0]);
+  });
+
+  test('that is gone or another is a mismatch, not a new lake', async () => {
+    const store = memoryStore({ clock });
+    await expect(openLake(store, { clock, known: 'before' })).rejects.toMatchObject({ code: 'incarnation-mismatch' });
+    expect((await store.list('')).files).toEqual([]);
+    await openLake(store, { clock });
+    await expect(openLake(store, { clock, known: 'before' })).rejects.toMatchObject({ code: 'incarnation-mismatch' });
+  });
+});
+
+describe('the probe of a store', () => {
+  const takeLocal = async (): Promise<Uint8Array> => bytes;
+
+  test('accepts a good store and leaves nothing behind', async () => {
+    const store = await openFileStore({ folder: join(top, 'lake'), clock });
+    await writeFile(join(top, 'local'), 'x');
+    await probeLake(store, { nonce: 'n1', local: join(top, 'local') });
+    expect((await store.list('')).files).toEqual([]);
+  });
+
+  test('refuses a store that creates twice, and one whose stages show', async () => {
+    const good = memoryStore({ clock, takeLocal });
+    const twice: typeof good = {
+      ...good,
+      async create(path, content) {
+        await good.overwrite(path, content);
+        return 'created';
+      },
+    };
+    await expect(probeLake(twice, { nonce: 'n', local: 'l' })).rejects.toMatchObject({ code: 'lake-unsuitable' });
+    const open: typeof good = {
+      ...good,
+      async stage(file) {
+        const handle = await good.stage(file);
+        await good.overwrite(file.final, bytes);
+        return handle;
+      },
+    };
+    await expect(probeLake(open, { nonce: 'n', local: 'l' })).rejects.toThrow(/a stage is not visible/);
+  });
+});
