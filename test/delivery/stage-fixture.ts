@@ -173,7 +173,7 @@ export async function makeWorld(options: { seed?: number; passes?: number } = {}
 }
 
 /** Runs jobs when told to, never by itself. */
-function triggeredScheduler(): Scheduler {
+export function triggeredScheduler(): Scheduler {
   const jobs = new Map<string, Job>();
   return {
     add(job) {
