@@ -99,7 +99,11 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     for (let died = 0; ; ) {
       try {
         const { eventHighMs, ...answer } = await attempt(job, batches, { deadly, signal });
-        return { ...answer, eventHighMs: new Map(eventHighMs.map(([shard, ms]) => [asShard(shard), ms])) };
+        return {
+          ...answer,
+          rejected: answer.rejected,
+          eventHighMs: new Map(eventHighMs.map(([shard, ms]) => [asShard(shard), ms])),
+        };
       } catch (error) {
         if (!(error instanceof EngineDeathError)) throw asFailure(error, signal);
         deaths.add(1);
