@@ -16,6 +16,7 @@ import { openFileStore } from '../lake/file/file-store.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Converter } from '../ports/converter.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { intervalScheduler } from '../schedule/interval/interval-scheduler.ts';
@@ -51,6 +52,8 @@ interface Ground {
 }
 
 interface Stores extends Ground {
+  /** Its engines are starting. */
+  readonly converter: Converter;
   readonly broker: Broker;
   readonly catalog: Catalog;
   readonly scheduler: Scheduler;
@@ -82,6 +85,8 @@ async function openStores(ground: Ground): Promise<Stores> {
   const lock = await lockFolder(folder);
   shutdown.opened('folder lock', () => lock.release());
 
+  const converter = startEngines(ground);
+
   const broker = await openEmbeddedBroker({
     folder: dataFolder(folder).streams,
     clock,
@@ -107,11 +112,26 @@ async function openStores(ground: Ground): Promise<Stores> {
 
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
-  return { ...ground, broker, catalog, scheduler };
+  return { ...ground, converter, broker, catalog, scheduler };
+}
+
+/** Engines take longest to start, so they start beside everything else; the deliveries wait for them. */
+function startEngines({ config, clock, telemetry, shutdown }: Ground): Converter {
+  const converter = duckdbConverter({
+    ...config.convert,
+    scratchFolder: dataFolder(config.data.folder).scratch.engines,
+    telemetry,
+    clock,
+  });
+  // For a start that fails before the deliveries; in order, the converter closes before the broker.
+  shutdown.opened('engines', () => converter.close());
+  // A failure shows where it is waited for.
+  converter.open().catch(() => undefined);
+  return converter;
 }
 
 async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createDeliveries>> {
-  const { config, clock, telemetry, shutdown, broker, catalog, scheduler } = stores;
+  const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
   const { lakes, scratch } = dataFolder(config.data.folder);
   const lake = await openKnownLake({
     folder: config.lake.folder,
@@ -119,14 +139,7 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
     scratchFolder: scratch.probes,
     clock,
   });
-  const converter = duckdbConverter({
-    ...config.convert,
-    scratchFolder: scratch.engines,
-    telemetry,
-    clock,
-  });
   shutdown.opened('converter', () => converter.close());
-  await converter.open();
 
   const deliveries = createDeliveries({
     broker,
@@ -161,17 +174,21 @@ async function openFrontDoor(
     clock,
     telemetry,
     server: { host, port, open, keys },
-    status: async () => ({
-      version: packageVersion(),
-      startedMs,
-      nodeVersion: process.versions.node,
-      dataFolder: config.data.folder,
-      lake: config.lake.folder,
-      roles: ['ingest', 'deliver'],
-      disk: await diskOf(config),
-      memoryBytes: process.memoryUsage.rss(),
-      notReady: deliveries.complaints().map(({ delivery, trouble }) => `delivery ${delivery}: ${trouble.code}`),
-    }),
+    status: async () => {
+      const disk = await diskOf(config);
+      return {
+        version: packageVersion(),
+        startedMs,
+        nodeVersion: process.versions.node,
+        dataFolder: config.data.folder,
+        lake: config.lake.folder,
+        roles: ['ingest', 'deliver'],
+        disk,
+        memoryBytes: process.memoryUsage.rss(),
+        // A delivery in trouble is no reason to send producers away: their records are safe in the stream.
+        notReady: disk.freeBytes < disk.reserveBytes ? ['the disk reserve is reached'] : [],
+      };
+    },
   });
   shutdown.opened('front door', () => frontDoor.close());
   const bound = await frontDoor.listen();

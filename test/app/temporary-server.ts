@@ -10,8 +10,8 @@ export interface TemporaryServer {
   readonly url: string;
   readonly folder: string;
   readonly lake: string;
-  /** Closes and starts again on the same folder; the port changes. */
-  restart(): Promise<void>;
+  /** Closes, does what is to happen meanwhile, and starts again on the same folder; the port changes. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,8 +28,9 @@ export async function temporaryServer(): Promise<TemporaryServer> {
     },
     folder,
     lake: join(folder, 'lake'),
-    async restart() {
+    async restart(meanwhile) {
       await running.close('restart');
+      await meanwhile?.();
       running = await start(folder);
     },
     async close() {

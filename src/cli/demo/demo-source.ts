@@ -56,8 +56,8 @@ export async function sendTrouble(client: ControlClient, flights: FlightGroups, 
   sent.flightsLate += flights.late.length;
   await putByKinesis(client, 'flights', flights.broken);
   sent.flightsBroken += flights.broken.length;
-  const nameless = JSON.stringify({ measured_at: 0, metric: 'busy', value: 1, unit: 'percent' });
-  await putByKinesis(client, 'host-metrics', [{ key: 'broken', data: Buffer.from(nameless) }]);
+  const timeless = JSON.stringify({ device_id: 'cpu-0', metric: 'busy', value: 1, unit: 'percent' });
+  await putByKinesis(client, 'host-metrics', [{ key: 'broken', data: Buffer.from(timeless) }]);
   sent.metricsBroken += 1;
 }
 

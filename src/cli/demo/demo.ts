@@ -47,6 +47,12 @@ const DELIVERIES = [
 ];
 
 async function play(call: Invocation): Promise<number> {
+  const code = await withServer(call);
+  goOn(call);
+  return code;
+}
+
+async function withServer(call: Invocation): Promise<number> {
   const seconds = call.number('seconds', 0, 60) ?? 8;
   const startedMs = call.clock.monotonicMs();
   const folder = await freshDemoFolder(call.option('folder') ?? 'lakeward-demo');
@@ -83,7 +89,6 @@ async function play(call: Invocation): Promise<number> {
     return ok ? EXIT.ok : EXIT.failed;
   } finally {
     await server.close('the demo is over');
-    if (!call.signal.aborted) goOn(call);
   }
 }
 

@@ -24,8 +24,8 @@ export async function verdict(
   sent: SentCounts,
   rejected: { readonly flights: number; readonly metrics: number },
 ): Promise<Verdict> {
-  const flights = `read_parquet(${quoted(join(lake, 'flights/year=*/**/*.parquet'))}, hive_partitioning = false)`;
-  const metrics = `read_csv(${quoted(join(lake, 'host-metrics/device_id=*/*.csv'))}, hive_partitioning = false)`;
+  const flights = `read_parquet(${quoted(join(lake, 'flights/year=*/**/*.parquet'))}, hive_partitioning = false, union_by_name = true)`;
+  const metrics = `read_csv(${quoted(join(lake, 'host-metrics/device_id=*/*.csv'))}, hive_partitioning = false, union_by_name = true)`;
   const [counts] = await queryFiles(
     `SELECT (SELECT count(*) FROM ${flights}) AS flights, (SELECT count(DISTINCT flight_id) FROM ${flights}) AS flight_ids,
      (SELECT count(*) FROM ${metrics}) AS metrics, (SELECT count(DISTINCT (device_id, measured_at)) FROM ${metrics}) AS measurements`,
