@@ -57,6 +57,8 @@ export interface Worker {
 const NOW: FlushWait = { minBytes: 1, minRecords: 1, waitMs: 0 };
 /** Quiet time after which a shard that is read to its end follows the clock. */
 const IDLE_AFTER_MS_MIN = 60_000;
+/** Nothing waits but the stream goes on: what is between is a loss to be recorded now, or offsets that were never used. */
+const PASS_OVER: FlushDecision = { flush: 'age' };
 /** Pause when an estimate said that records wait but none were there. */
 const NOTHING_THERE_MS = 1000;
 
@@ -153,6 +155,7 @@ export function startWorker(options: WorkerOptions): Worker {
   async function turns({ log, stream }: OpenLog): Promise<never> {
     const at: LandingRoom = { room, spec, stream, log, progress, metrics, telemetryLog, signal: stopping.signal };
     let seenSinceMs: number | undefined;
+    let passedOver: Positions | undefined;
     let wait = NOW;
     opened.resolve();
     for (;;) {
@@ -166,7 +169,7 @@ export function startWorker(options: WorkerOptions): Worker {
       if (attempts > 0 && pending.records === 0) progressed();
       if (pending.records === 0) requests.settle(pending.ends);
       seenSinceMs = pending.records === 0 ? undefined : (seenSinceMs ?? room.clock.nowMs());
-      const decision = decide(positions, pending, seenSinceMs);
+      const decision = holeAhead(positions, pending, passedOver) ? PASS_OVER : decide(positions, pending, seenSinceMs);
       if (decision.flush === undefined) {
         wait = decision.wait;
         continue;
@@ -175,7 +178,8 @@ export function startWorker(options: WorkerOptions): Worker {
       seenSinceMs = undefined;
       const moved = await landInTurn(at, { from: positions, ends: pending.ends, reason: decision.flush });
       progressed();
-      if (!moved) await wakeable((signal) => room.clock.sleep(NOTHING_THERE_MS, signal));
+      if (!moved && pending.records === 0) passedOver = pending.ends;
+      else if (!moved) await wakeable((signal) => room.clock.sleep(NOTHING_THERE_MS, signal));
     }
   }
 
@@ -252,7 +256,7 @@ export function startWorker(options: WorkerOptions): Worker {
       refuseWhenOver();
       const met = requests.add(kind, ends);
       woken.abort();
-      await met;
+      await unlessAborted(met, call?.signal);
     },
     async stop() {
       stopping.abort(stopped(spec.name));
@@ -261,10 +265,33 @@ export function startWorker(options: WorkerOptions): Worker {
   };
 }
 
+/** Offsets between what has landed and the end hold no records, and nobody has looked yet why. */
+function holeAhead(positions: Positions, pending: Pending, passedOver: Positions | undefined): boolean {
+  if (pending.records > 0) return false;
+  return [...positions].some(([shard, offset]) => {
+    const end = pending.ends.get(shard) ?? 0;
+    return offset < end && passedOver?.get(shard) !== end;
+  });
+}
+
 function after({ order, range }: PreparedLanding): Positions {
   const positions = new Map(order.from);
   for (const [shard, { to }] of range.ranges) positions.set(shard, to);
   return positions;
+}
+
+/** The caller stops waiting; the landing goes on. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 function stopped(name: string): LakewardError {

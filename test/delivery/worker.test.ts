@@ -56,6 +56,21 @@ describe('a delivery', () => {
     expect((await only())?.entry).toBe(1);
   });
 
+  test('a caller may stop waiting for a flush; the landing goes on', async () => {
+    await stage.create(spec());
+    const gate = Promise.withResolvers<void>();
+    world.converter.before = () => gate.promise;
+    await world.put([1]);
+    const caller = new AbortController();
+    const flush = stage.flush('d', { signal: caller.signal });
+    await world.clock.settle();
+    caller.abort(new Error('gone'));
+    await expect(flush).rejects.toThrow('gone');
+    gate.resolve();
+    await world.clock.settle();
+    expect(await world.landed()).toEqual(['1']);
+  });
+
   test('puts rows that are no JSON apart, in the same entry, and shows them', async () => {
     await stage.create(spec());
     await world.putRaw(['{"id":"1"}', 'no json', '{"id":"2"}', '{{']);
@@ -162,6 +177,19 @@ describe('a delivery', () => {
     await inTime(world.clock, stage.flush('d'));
     expect(await world.landed()).toEqual(['5', '6']);
     expect(await only()).toMatchObject({ lostOffsets: 4, rows: 2 });
+  });
+
+  test('records a loss also when nothing comes after it', async () => {
+    await stage.create(spec());
+    await world.put([1, 2, 3]);
+    await stage.setPaused('d', true);
+    world.clock.setNowMs(world.clock.nowMs() + 25 * 60 * MINUTE_MS);
+    await world.broker.retain(world.catalog.read().stream.get('events')?.id as StreamId, world.clock.nowMs());
+    await stage.setPaused('d', false);
+    await world.clock.settle();
+    expect(await only()).toMatchObject({ lostOffsets: 3, rows: 0, entry: 1, state: 'running' });
+    await world.clock.advance(MINUTE_MS);
+    expect((await only())?.entry).toBe(1);
   });
 
   test('reads a range again for a converter that asks twice, and lands it once', async () => {
