@@ -113,15 +113,9 @@ function report(error: unknown, terminal: Terminal, command: Command | undefined
     return;
   }
   terminal.say(`${terminal.words.bad('error:')} ${message}${code === 'usage' ? '' : ` [${code}]`}`);
-  for (const problem of problemsOf(details)) terminal.say(`  ${problem}`);
   if (code === 'usage') terminal.next(`lakeward ${command === undefined ? '' : `${command.name} `}--help`);
   if (code === 'server-unreachable') terminal.next('lakeward serve');
+  if (command?.name === 'serve') return;
   if (code === 'stream-not-found') terminal.next('lakeward stream list');
   if (code === 'delivery-not-found') terminal.next('lakeward delivery list');
-}
-
-function problemsOf(details: Readonly<Record<string, unknown>> | undefined): string[] {
-  const problems = details?.['problems'];
-  if (!Array.isArray(problems)) return [];
-  return problems.map((problem: unknown) => (typeof problem === 'string' ? problem : JSON.stringify(problem)));
 }
