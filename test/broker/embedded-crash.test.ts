@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { runHistory } from '../faults/crash-history.ts';
 
-/** `LAKEWARD_CRASH_SEEDS=5000 npm test -- embedded-crash` for more. */
-const SEEDS = Number(process.env['LAKEWARD_CRASH_SEEDS'] ?? 250);
+/** Each seed is a life with four power cuts. `LAKEWARD_CRASH_SEEDS=5000 npm test -- embedded-crash` for more. */
+const SEEDS = Number(process.env['LAKEWARD_CRASH_SEEDS'] ?? 120);
 
 describe('the embedded log on a disk that loses what was not synced', () => {
   test.each([

@@ -69,7 +69,8 @@ export async function runHistory({ seed, cuts, faults }: HistoryOptions): Promis
     };
     await Promise.all([write(history, broker), write(history, broker), write(history, broker)]);
     if (random() < 0.2) await broker.close();
-    disk.restart();
+    if (random() < 0.3) disk.takeOver();
+    else disk.restart();
   }
   const broker = await started(history);
   if (broker === undefined) throw new Error('a log with power opens');

@@ -18,6 +18,8 @@ export interface PowerCutFileSystem extends FileSystem {
   calls(): number;
   /** What is left after a power cut becomes the content of the disk; the power is on again. */
   restart(): void;
+  /** The process died, the power stayed: another process finds everything that was written, synced or not. */
+  takeOver(): void;
   /** Direct access for damage and looks: the live content of a file. */
   peek(path: string): Uint8Array | undefined;
   poke(path: string, content: Uint8Array): void;
@@ -171,15 +173,26 @@ export function powerCutFileSystem(seed: number): PowerCutFileSystem {
       for (const change of changes) if (random() < 0.5) applyName(durableNames, change);
       changes = [];
       names = new Map(durableNames);
-      durableNames = new Map(durableNames);
       for (const inode of new Set(names.values())) {
         inode.live = inode.pending.reduce((content, write) => applyTorn(content, write, random), inode.durable);
         inode.durable = inode.live;
         inode.pending = [];
       }
-      // Handles of the dead process must not reach the files of the next.
-      names = new Map([...names].map(([path, inode]) => [path, { ...inode }]));
+      disk.takeOver();
+      changes = [];
       durableNames = new Map(names);
+    },
+    takeOver: () => {
+      // Handles of the dead process must not reach the files of the next.
+      const heirs = new Map<Inode, Inode>();
+      const heir = (inode: Inode): Inode => {
+        const known = heirs.get(inode) ?? { ...inode, pending: [...inode.pending] };
+        heirs.set(inode, known);
+        return known;
+      };
+      names = new Map([...names].map(([path, inode]) => [path, heir(inode)]));
+      durableNames = new Map([...durableNames].map(([path, inode]) => [path, heir(inode)]));
+      changes = changes.map((change) => ({ ...change, inode: change.inode && heir(change.inode) }));
       disk.callsLeft = Infinity;
       disk.fault = undefined;
     },

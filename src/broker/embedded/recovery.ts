@@ -13,7 +13,7 @@ import { RECORD_OVERHEAD_BYTES, type SoundFrame } from './frame.ts';
 import { createFrameIndex, type FrameIndex, widenSums } from './frame-index.ts';
 import { type IndexHead, readIndexHead, readIndexTable } from './index-file.ts';
 import { findSegments, type FoundSegment, rememberAside } from './recovery-files.ts';
-import { readForScan, type Scan, scanFrames, tornFrom } from './scan.ts';
+import { type ByteRange, readForScan, type Scan, scanFrames, tornFrom } from './scan.ts';
 import { segmentHeaderLength } from './segment-header.ts';
 import { indexFrames, roll, setAside, storeState } from './segments.ts';
 import { addDamage, indexPath, type Segment, type StreamLog, segmentPath, widen } from './stream-log.ts';
@@ -177,13 +177,12 @@ async function takeLast(walk: Walk, found: FoundSegment | undefined, aside: read
   let clean = aside.length === 0;
   if (found !== undefined) {
     const file = await log.files.open(segmentPath(log, found), 'write');
-    // What a killed process wrote but did not sync may be in memory only; nobody reads it before it is on disk.
-    await file.sync();
     const starts = enter(walk, found);
     const tail = await readTail(log, found, file);
     const torn = tornFrom(tail.scan, tail.durableTo);
     const end = torn ?? Math.max(found.size, tail.firstAt);
     const frames = tail.scan.frames.filter(({ position }) => position < end);
+    const written = await writeAgain(log, file, { from: Math.max(tail.durableTo, tail.scan.durableTo), to: end });
     const cut = found.size < tail.durableTo || found.header === undefined;
     const known = tail.known === undefined ? [] : framesOf(tail.known);
     const segment = takeScanned(walk, { found, starts, scan: tail.scan, frames: [...known, ...frames], end, cut });
@@ -191,11 +190,26 @@ async function takeLast(walk: Walk, found: FoundSegment | undefined, aside: read
     lost += found.size - Math.min(found.size, end) + Math.max(0, tail.durableTo - found.size);
     if (damaged) lost += found.size;
     if (tail.sealed) lost += LOST_SEGMENT_OFFSETS * RECORD_OVERHEAD_BYTES;
-    clean &&= torn === undefined && !damaged && !tail.sealed && !found.damaged;
+    clean &&= written && torn === undefined && !damaged && !tail.sealed && !found.damaged;
     log.active = { file, usable: clean, writtenTo: found.size, keepTail: torn !== undefined };
   } else if (log.retainedFrom > 0) lost += LOST_SEGMENT_OFFSETS * RECORD_OVERHEAD_BYTES;
   await goOn(walk, { lost, clean: clean && found !== undefined, aside });
   return lost > LOST_SEGMENT_OFFSETS ? 0 : lost;
+}
+
+/**
+ * The last group of a killed process may be in memory only, and a sync of it may have failed, after which another one says
+ * yes without saving anything. Written again and synced it is on disk before anybody reads it. Gives false when that fails.
+ */
+async function writeAgain(log: StreamLog, file: LogFile, { from, to }: ByteRange): Promise<boolean> {
+  try {
+    if (to > from) await file.write(await readForScan(file, from, to), from);
+    await file.sync();
+    return true;
+  } catch (error) {
+    log.log.warn('the last group could not be written again', { stream: log.id, error });
+    return false;
+  }
 }
 
 function framesOf(index: FrameIndex): SoundFrame[] {
