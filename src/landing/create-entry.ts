@@ -5,14 +5,18 @@
  */
 import { LakewardError } from '../model/errors.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import { encodeEntry, type Entry, parseEntry } from './entry.ts';
+import { type Entry, parseEntry } from './entry.ts';
 import { repeated } from './retry.ts';
 import { again, type LandingRoom } from './room.ts';
 
 /** own: this entry holds the number, durably. other: another does, or the number was emptied. */
-export async function createEntry(room: LandingRoom, entry: Entry, call?: CallOptions): Promise<'own' | 'other'> {
+export async function createEntry(
+  room: LandingRoom,
+  entry: Entry,
+  bytes: Uint8Array,
+  call?: CallOptions,
+): Promise<'own' | 'other'> {
   const path = room.paths.entry(entry.n);
-  const bytes = encodeEntry(entry);
   return repeated(
     { clock: room.clock, tries: room.tuning.tries },
     async () => {

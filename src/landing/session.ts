@@ -56,7 +56,7 @@ export async function recover(session: Session, call?: CallOptions): Promise<voi
       nonce: room.clock.uuid(),
       body: { kind: 'open', lakeId: session.lakeId, stream, positions },
     });
-    await createEntry(room, entry, call);
+    await createEntry(room, entry, encodeEntry(entry), call);
     view = await loadLog(room, call);
   }
   checkOrigin(session, view);
@@ -110,8 +110,9 @@ export async function createNext(
   const { room } = session;
   await again(room, () => room.checkLake(call), call);
   const entry = entryOf(room, view.state.n + 1, proposal);
-  const outcome = await createEntry(room, entry, call);
-  session.view = outcome === 'own' ? extend(view, entry, encodeEntry(entry)) : await followLog(room, view, call);
+  const bytes = encodeEntry(entry);
+  const outcome = await createEntry(room, entry, bytes, call);
+  session.view = outcome === 'own' ? extend(view, entry, bytes) : await followLog(room, view, call);
   session.published = false;
   if (outcome === 'own') await room.step('entry-created');
   return outcome;

@@ -32,7 +32,7 @@ export interface ListPage {
 export interface LakeStore {
   /**
    * Creates a file that does not exist, whole and durable, or says `exists` and changes nothing. Of any number of callers at once one is
-   * told `created`. An unknown outcome throws; the caller reads back.
+   * told `created`. Also of `exists` the file is durable then: whoever reads it may build on it. An unknown outcome throws; the caller reads back.
    */
   create(path: LakePath, bytes: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'>;
 

@@ -42,7 +42,7 @@ async function runSeed(seed: number, rules?: Partial<LandingRules>, bend: Bend =
   let cut = (): void => undefined;
   const world = seededWorld(seed, budget, () => cut());
   const { clock, random } = world;
-  const disk = powerCutDisk({ nowMs: clock.nowMs, random });
+  const disk = powerCutDisk({ nowMs: () => clock.nowMs(), random });
   cut = () => disk.cutPower();
   await disk.makeFolder('/tmp');
   await disk.syncFolder('/');

@@ -190,7 +190,7 @@ async function rebuild(
   if (!simulation.lossy) throw new Error('a stage is taken for lost, and the store lost none');
   const keys = new Set([...lost.files.map((file) => file.partition), ...lost.rejected.map(() => 'rejected')]);
   const files = makeRange(new Map(lost.ranges)).files.filter(({ key }) => keys.has(key));
-  return stageAll(simulation, actor, lost.stage, { nonce: lost.nonce, files });
+  return stageAll(simulation, actor, (file) => lost.stage(file), { nonce: lost.nonce, files });
 }
 
 /** Every record is in exactly one visible file. */
