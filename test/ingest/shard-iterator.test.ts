@@ -51,7 +51,7 @@ describe('a shard iterator', () => {
 
   test('is refused when any character of it was changed', () => {
     fc.assert(
-      fc.property(position, fc.nat(), fc.constantFrom(...'Ab9_-'), (at, place, letter) => {
+      fc.property(position, fc.nat(), fc.constantFrom('A', 'b', '9', '_', '-'), (at, place, letter) => {
         const text = iteratorOf(at);
         const i = place % text.length;
         const forged = text.slice(0, i) + letter + text.slice(i + 1);
