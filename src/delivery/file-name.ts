@@ -1,11 +1,12 @@
 /**
- * Names of landed files: `<delivery>-<first arrival>-<nonce>-<n>.<ext>`. They tell a person what and when, sort by arrival within
- * a delivery, and are unique because the nonce of a landing is: no name is ever used twice.
+ * Names of landed files: `<delivery>-<first arrival>-<nonce>-<n>.<ext>`. They tell a person what and when, and are unique because the
+ * nonce of a landing is: no name is ever used twice. By name, the files of a partition sort in the order they landed: the nonce
+ * begins with the time of the landing, which decides between landings that begin in the same millisecond.
  */
 import type { Compression, DataFormat } from '../model/delivery.ts';
 import { REJECTED_FOLDER } from '../model/lake-path.ts';
 
-const NONCE_CHARS = 16;
+const NUMBER_DIGITS = 4;
 
 export interface FileNameParts {
   readonly delivery: string;
@@ -16,12 +17,12 @@ export interface FileNameParts {
 
 /** `parts` and the number of the file within its landing. */
 export function dataFileName(parts: FileNameParts, n: number, extension: string): string {
-  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${shortNonce(parts.nonce)}-${n}.${extension}`;
+  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-${String(n).padStart(NUMBER_DIGITS, '0')}.${extension}`;
 }
 
 /** The one file of rejected rows of a landing; no data file of it has this name. */
 export function rejectedFileName(parts: FileNameParts): string {
-  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${shortNonce(parts.nonce)}-rejected.ndjson`;
+  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-rejected.ndjson`;
 }
 
 /** Where the rejected rows of a delivery lie: a folder a day of arrival. */
@@ -34,12 +35,11 @@ export function extensionOf(format: DataFormat, compression: Compression): strin
   return compression === 'gzip' ? `${format}.gz` : format;
 }
 
-/** `yyyyMMddTHHmmssZ`, UTC. */
+/** `yyyyMMddTHHmmssSSSZ`, UTC. */
 function compactTime(timeMs: number): string {
-  return `${new Date(timeMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+  return new Date(timeMs).toISOString().replaceAll(/[-:.]/g, '');
 }
 
-/** The end of an id that begins with its time: the random part. */
-function shortNonce(nonce: string): string {
-  return nonce.replaceAll(/[^A-Za-z0-9]/g, '').slice(-NONCE_CHARS);
+function bareNonce(nonce: string): string {
+  return nonce.replaceAll(/[^A-Za-z0-9]/g, '');
 }

@@ -9,11 +9,11 @@ const parts = {
 };
 
 test('a data file says delivery, first arrival, landing and number', () => {
-  expect(dataFileName(parts, 7, 'parquet')).toBe('clicks-20261122T090807Z-8def0123456789ab-7.parquet');
+  expect(dataFileName(parts, 7, 'parquet')).toBe('clicks-20261122T090807654Z-019aa9b212347abc8def0123456789ab-0007.parquet');
 });
 
 test('rejected rows have a name no data file has, in a folder a day', () => {
-  expect(rejectedFileName(parts)).toBe('clicks-20261122T090807Z-8def0123456789ab-rejected.ndjson');
+  expect(rejectedFileName(parts)).toBe('clicks-20261122T090807654Z-019aa9b212347abc8def0123456789ab-rejected.ndjson');
   expect(rejectedFolder('clicks', parts.firstArrivalMs)).toBe('_rejected/clicks/2026-11-22');
 });
 
