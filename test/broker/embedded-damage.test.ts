@@ -1,8 +1,11 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { verifyLog } from '../../src/broker/embedded/verify.ts';
 import type { Broker } from '../../src/ports/broker.ts';
 import { readAll, startOf } from './read-all.ts';
 import { LOG_FOLDER, LOG_ID, LOG_SHARDS, restored, segmentFiles, smallLog, snapshot } from './small-log.ts';
+
+// Exhaustive over bytes: seconds alone, more on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** What a damaged log must still do: serve what is sound, name what is not, take appends, give no offset twice. */
 async function servesTheRest(
