@@ -3,6 +3,7 @@
  * keeps nothing between commands and dies with its server: at the end of either pipe. Started by `engine-process.ts` only, with its
  * options as the one argument and its scratch folder as working folder.
  */
+import { writeSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { startConversion } from './engine/conversion.ts';
@@ -12,7 +13,7 @@ import { startInference } from './engine/inference.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import { decodeBatch } from './frames.ts';
 import type { Command, EngineOptions, Message } from './protocol.ts';
-import { FRAME } from './protocol.ts';
+import { FRAME, OUTPUT_FD } from './protocol.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as EngineOptions;
 const RESOURCE = /out of memory|no space left|could not write|disk|temp.*director/i;
@@ -22,7 +23,6 @@ process.stdin
   .on('end', () => process.exit(0))
   .on('error', () => process.exit(0))
   .resume();
-process.stdout.on('error', () => process.exit(0));
 
 const instance = await DuckDBInstance.create(':memory:', {
   threads: '1',
@@ -101,6 +101,12 @@ function obeyMarkers(data: Buffer): void {
   while (options.hangMarker !== undefined && data.includes(options.hangMarker));
 }
 
+/** Blocks until the server has taken it: the event loop does not turn while the engine waits for frames. */
 function say(message: Message): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+  const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(OUTPUT_FD, bytes, done);
+  } catch {
+    process.exit(0);
+  }
 }

@@ -5,8 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -56,7 +55,7 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   let progress = 0;
   let waitsForSource = false;
   let answer: ((message: Message) => void) | undefined;
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  eachLine(child.stdout, (line) => {
     progress++;
     const message = JSON.parse(line) as Message;
     if (message.kind !== 'alive') answer?.(message);
@@ -135,6 +134,19 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
     throw error;
   }
   return { pid: child.pid ?? 0, run, alive: watch.alive, kill };
+}
+
+/** Only LF ends a line here: other separators of Unicode stand inside messages. */
+function eachLine(stream: Readable, take: (line: string) => void): void {
+  const parts: string[] = [];
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    const lines = text.split('\n');
+    parts.push(lines.shift() ?? '');
+    for (const line of lines) {
+      take(parts.splice(0).join(''));
+      parts.push(line);
+    }
+  });
 }
 
 interface ChildWatch {

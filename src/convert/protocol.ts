@@ -15,6 +15,7 @@ export const FRAME_HEAD_BYTES = 5;
 export const BATCH_HEAD_BYTES = 24;
 /** File descriptor of the pipe in the engine. */
 export const INPUT_FD = 3;
+export const OUTPUT_FD = 1;
 
 export interface EngineOptions {
   readonly memoryBytes: number;
