@@ -21,7 +21,7 @@ export type LayoutSegment = readonly LayoutPart[];
 const SEGMENT_BYTES_MAX = 255;
 const LAYOUT_BYTES_MAX = 640;
 const LITERAL = /[A-Za-z0-9_.=:,@+-]/;
-const LIKE_A_UNIT = /^([yYMdDHhmsS])\1*$/;
+const LIKE_A_UNIT = /^([yYMdDHhmsS])\1+$/;
 const UNITS_ACCEPTED = Object.keys(UNIT_DIGITS).map((unit) => `{${unit}}`);
 const ACCEPTED = `time units ${UNITS_ACCEPTED.join(' ')}, one field a folder like {product_id} or {a.b}, and text of A-Z a-z 0-9 _ . = : , @ + -`;
 

@@ -101,7 +101,7 @@ export type Row = Record<string, unknown>;
 
 export async function parquetRows(local: string): Promise<Row[]> {
   const file = await asyncBufferFromFile(local);
-  return (await parquetReadObjects({ file, compressors })) as Row[];
+  return (await parquetReadObjects({ file, compressors, utf8: false })) as Row[];
 }
 
 /** Rows of all files in order of the files. */

@@ -52,8 +52,13 @@ export async function copyOut(connection: DuckDBConnection, spool: Spool, job: C
 function copySql(spool: Spool, job: CopyJob, path: string): string {
   const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column))}`);
   read.push(`${literal(EXTRA_COLUMN)}: 'VARCHAR'`);
-  const written = job.plan.columns.map((column) => `${writeExpression(column, job.format)} AS ${name(column.name)}`);
-  written.push(`${extraExpression(job.format)} AS ${name(EXTRA_COLUMN)}`);
+  const values = job.plan.columns.map((column) => [column.name, writeExpression(column, job.format)] as const);
+  const all = [...values, [EXTRA_COLUMN, extraExpression(job.format)] as const];
+  // The engine's JSON writer knows no partitions; a line of JSON is also a CSV line of one unquoted column.
+  const written =
+    job.format === 'ndjson'
+      ? [`to_json({${all.map(([key, value]) => `${literal(key)}: ${value}`).join(', ')}})`]
+      : all.map(([key, value]) => `${value} AS ${name(key)}`);
   const options = formatOptions(job);
   if (spool.grouped) {
     read.push(`${literal(job.numberKey)}: 'INTEGER'`);
@@ -83,7 +88,7 @@ function formatOptions({ format, compression }: CopyJob): string[] {
     case 'csv':
       return ['FORMAT csv', 'HEADER', `COMPRESSION ${compression}`];
     default:
-      return ['FORMAT json', `COMPRESSION ${compression === 'none' ? 'uncompressed' : compression}`];
+      return ['FORMAT csv', 'HEADER false', "QUOTE ''", "ESCAPE ''", "DELIMITER '\x01'", `COMPRESSION ${compression}`];
   }
 }
 
