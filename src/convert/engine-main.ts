@@ -16,6 +16,7 @@ import type { Command, EngineOptions, Message } from './protocol.ts';
 import { FRAME, OUTPUT_FD } from './protocol.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as EngineOptions;
+const watch = options.crashMarker === undefined && options.hangMarker === undefined ? undefined : obeyMarkers;
 const RESOURCE = /out of memory|no space left|could not write|disk|temp.*director/i;
 
 // While a query runs the event loop turns, and the end of standard input tells that the server is gone.
@@ -73,7 +74,7 @@ async function run(command: Command): Promise<Message> {
       rssBytes: process.memoryUsage.rss(),
     };
   }
-  const conversion = startConversion(command.job, command.deadly, process.cwd());
+  const conversion = startConversion(command.job, command.deadly, { scratch: process.cwd(), watch });
   try {
     feed((batch) => conversion.add(batch));
     const result = await conversion.finish(connection, () => say({ kind: 'alive' }));
@@ -89,9 +90,7 @@ function feed(add: (batch: RecordBatch) => void): void {
     const frame = frames.next();
     if (frame === undefined) process.exit(0);
     if (frame.type === FRAME.command) return;
-    const batch = decodeBatch(frame.body);
-    obeyMarkers(batch.data as Buffer);
-    add(batch);
+    add(decodeBatch(frame.body));
     say({ kind: 'alive' });
   }
 }

@@ -37,6 +37,8 @@ export class EngineDeathError extends Error {
 }
 
 const ERROR_CHARS = 2000;
+/** A busy machine may take long to start a process. */
+const START_MS = 60_000;
 const SUFFIX = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const ENTRY = fileURLToPath(new URL(`./engine-main.${SUFFIX}`, import.meta.url));
 
@@ -53,6 +55,7 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   // Their failures show as the child's end.
   for (const stream of [child.stdin, input]) stream?.on('error', () => undefined);
   let progress = 0;
+  let ready = false;
   let waitsForSource = false;
   let answer: ((message: Message) => void) | undefined;
   eachLine(child.stdout, (line) => {
@@ -75,21 +78,26 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
     signal?.addEventListener('abort', abort, { once: true });
     if (signal?.aborted === true) abort();
     try {
-      return await Promise.race([work, watch.ended, aborted.promise, hang(done.signal)]);
+      return await Promise.race([
+        work,
+        watch.ended,
+        aborted.promise,
+        hang(done.signal, ready ? hangMs : Math.max(hangMs, START_MS)),
+      ]);
     } finally {
       done.abort();
       signal?.removeEventListener('abort', abort);
     }
   }
 
-  async function hang(done: AbortSignal): Promise<never> {
+  async function hang(done: AbortSignal, silenceMs: number): Promise<never> {
     for (;;) {
       const before = progress;
-      await clock.sleep(hangMs, done).catch(() => undefined);
+      await clock.sleep(silenceMs, done).catch(() => undefined);
       if (done.aborted) return await new Promise<never>(() => undefined);
       if (before === progress && !waitsForSource) break;
     }
-    throw new EngineDeathError(`the engine was silent for ${hangMs} ms`);
+    throw new EngineDeathError(`the engine was silent for ${silenceMs} ms`);
   }
 
   async function write(bytes: Uint8Array): Promise<void> {
@@ -129,6 +137,7 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
 
   try {
     await guarded(new Promise<Message>((resolve) => (answer = resolve)), undefined);
+    ready = true;
   } catch (error) {
     await kill();
     throw error;

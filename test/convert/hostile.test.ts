@@ -219,7 +219,7 @@ describe('engines', () => {
   }, 60_000);
 
   it('that hang are killed and replaced', async () => {
-    const hanging = await bench({ hangMarker: 'HANG', hangMs: 700 });
+    const hanging = await bench({ hangMarker: 'HANG', hangMs: 2000 });
     try {
       const result = await hanging.converter.convert(
         await hanging.job({}),

@@ -1,4 +1,4 @@
-import { ParquetReader } from 'parquetjs-lite';
+import parquet from 'parquetjs-lite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ColumnType } from '../../src/model/column-plan.ts';
 import type { Bench, Row } from './records.ts';
@@ -181,7 +181,7 @@ describe('formats', () => {
       ]);
       expect(file.columns).toContainEqual({ column: 'id', nulls: 0, min: '1', max: '3' });
       if (compression === 'zstd') return;
-      const reader = await ParquetReader.openFile(file.local);
+      const reader = await parquet.ParquetReader.openFile(file.local);
       const row = (await reader.getCursor().next()) as Row;
       expect([Number(row['id']), String(row['note'])]).toEqual([1, 'a,"b"\nc']);
       await reader.close();

@@ -32,7 +32,17 @@ const NOT_UTF8: Reject = { code: 'not-utf8', reason: 'the bytes are not valid UT
 const TOO_LARGE: Reject = { code: 'too-large', reason: `more than ${LIMITS.recordBytesMax} bytes`, column: null };
 const DEADLY: Reject = { code: 'engine-crash', reason: 'the conversion engine dies on this record', column: null };
 
-export function startConversion(job: ConvertJob, deadly: readonly RecordPlace[], scratch: string): Conversion {
+export interface ConversionOptions {
+  readonly scratch: string;
+  /** Test aid: sees the bytes of every record that is not known to be deadly. */
+  readonly watch: ((record: Buffer) => void) | undefined;
+}
+
+export function startConversion(
+  job: ConvertJob,
+  deadly: readonly RecordPlace[],
+  { scratch, watch }: ConversionOptions,
+): Conversion {
   const layout = compileLayout(job.layout);
   const partitions = partitionsOf(layout);
   const numberKey = freeKey(job);
@@ -62,6 +72,7 @@ export function startConversion(job: ConvertJob, deadly: readonly RecordPlace[],
         (to - from > LIMITS.recordBytesMax ? TOO_LARGE : undefined) ??
         (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined) ??
         checker.check(data, from, to, arrival);
+      if (verdict !== DEADLY) watch?.(data.subarray(from, to));
       if (verdict === undefined) {
         const eventMs = accept(data, from, to);
         const seen = eventMs < arrival ? eventMs : arrival;
