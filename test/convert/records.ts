@@ -58,8 +58,8 @@ export const INT64: ColumnType = { kind: 'int', bits: 64 };
 export interface Bench {
   readonly folder: string;
   readonly converter: Converter;
-  job(job: Partial<ConvertJob>): Promise<ConvertJob>;
-  close(): Promise<void>;
+  readonly job: (job: Partial<ConvertJob>) => Promise<ConvertJob>;
+  readonly close: () => Promise<void>;
 }
 
 export async function bench(options: Partial<DuckdbConverterOptions> = {}): Promise<Bench> {
