@@ -65,7 +65,7 @@ function landingTests(within: Within): void {
         [5, Date.parse('2026-11-21T11:00:00Z')],
       ]);
       const ids = (await allRows(result)).map((row) => Number(row['id']));
-      expect(ids.sort()).toEqual([1, 2, 3, 4]);
+      expect(ids.sort((a, b) => a - b)).toEqual([1, 2, 3, 4]);
       checkTimes(result, Date.parse(at));
     }));
 
