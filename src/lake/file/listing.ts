@@ -17,10 +17,15 @@ export interface ListQuery {
   readonly signal: AbortSignal | undefined;
 }
 
+/** An empty, `.` or `..` segment. */
+const NO_FOLDER = /(^|\/)\.{0,2}\//;
+
 /** One page; an absent root lists as empty. */
 export async function listPage(fileSystem: LakeFileSystem, query: ListQuery): Promise<ListPage> {
   const files: ListedFile[] = [];
   const cut = query.prefix.lastIndexOf('/');
+  // A file system would take these for folders; no path of the lake begins so.
+  if (cut !== -1 && NO_FOLDER.test(query.prefix.slice(0, cut + 1))) return { files };
   for await (const path of walk(fileSystem, query, query.prefix.slice(0, cut + 1))) {
     if (files.length === query.limit) return { files, next: files.at(-1)?.path as LakePath };
     const facts = await absentAsUndefined(fileSystem.facts(`${query.root}/${path}`));
