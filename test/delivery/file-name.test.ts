@@ -9,7 +9,9 @@ const parts = {
 };
 
 test('a data file says delivery, first arrival, landing and number', () => {
-  expect(dataFileName(parts, 7, 'parquet')).toBe('clicks-20261122T090807654Z-019aa9b212347abc8def0123456789ab-0007.parquet');
+  expect(dataFileName(parts, 7, 'parquet')).toBe(
+    'clicks-20261122T090807654Z-019aa9b212347abc8def0123456789ab-0007.parquet',
+  );
 });
 
 test('rejected rows have a name no data file has, in a folder a day', () => {
