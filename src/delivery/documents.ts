@@ -5,6 +5,7 @@
  */
 import type { DeliveryDocument, DeliverySpec } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
+import type { StreamId } from '../model/stream.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import { planRemovals } from './plan-keeper.ts';
 
@@ -12,8 +13,8 @@ export function creation(state: CatalogState, spec: DeliverySpec, nowMs: number)
   if (state.delivery.has(spec.name)) {
     throw new LakewardError('delivery-exists', `a delivery named '${spec.name}' exists`);
   }
-  requireStream(state, spec);
-  return [edit({ spec, owner: 'api', createdMs: nowMs, paused: false })];
+  const streamId = streamIdOf(state, spec);
+  return [edit({ spec, streamId, owner: 'api', createdMs: nowMs, paused: false })];
 }
 
 export function replacement(state: CatalogState, spec: DeliverySpec): CatalogEdit[] {
@@ -41,9 +42,9 @@ export function declaration(state: CatalogState, specs: readonly DeliverySpec[],
       throw new LakewardError('argument-invalid', `delivery '${spec.name}' is declared twice`);
     }
     declared.add(spec.name);
-    requireStream(state, spec);
+    const streamId = streamIdOf(state, spec);
     const known = state.delivery.get(spec.name);
-    if (known === undefined) edits.push(edit({ spec, owner: 'file', createdMs: nowMs, paused: false }));
+    if (known === undefined) edits.push(edit({ spec, streamId, owner: 'file', createdMs: nowMs, paused: false }));
     else {
       requireSameGround(known.spec, spec);
       if (known.owner !== 'file' || !same(known.spec, spec)) edits.push(edit({ ...known, spec, owner: 'file' }));
@@ -67,8 +68,9 @@ function ownedByApi(state: CatalogState, name: string): DeliveryDocument {
   throw new LakewardError('owned-by-file', `the configuration file declares delivery '${name}'; change it there`);
 }
 
-function requireStream(state: CatalogState, spec: DeliverySpec): void {
-  if (state.stream.has(spec.stream)) return;
+function streamIdOf(state: CatalogState, spec: DeliverySpec): StreamId {
+  const stream = state.stream.get(spec.stream);
+  if (stream !== undefined) return stream.id;
   throw new LakewardError(
     'stream-not-found',
     `delivery '${spec.name}' reads stream '${spec.stream}', which does not exist`,

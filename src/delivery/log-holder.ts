@@ -1,8 +1,10 @@
 /**
  * The landing log of one delivery, opened when first needed and again after a fault: opening is the log's recovery, so whatever a
  * failed call left half done is finished there. Keeps the last view for whoever asks while the log cannot be opened.
+ * A log belongs to one incarnation of its stream: a delivery that is deleted and made anew goes on where it was, and begins anew
+ * when the stream is another one by then.
  */
-import type { DeliverySpec } from '../model/delivery.ts';
+import type { DeliveryDocument, DeliverySpec } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { Offset, Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
 import { asOffset, asShard } from '../model/stream.ts';
@@ -25,7 +27,8 @@ export interface LogHolder {
   view(): LandingView | undefined;
 }
 
-export function logHolder(room: DeliveryRoom, spec: DeliverySpec): LogHolder {
+export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, 'spec' | 'streamId'>): LogHolder {
+  const { spec } = document;
   let opening: Promise<OpenLog> | undefined;
   let open: OpenLog | undefined;
   let lastView: LandingView | undefined;
@@ -38,12 +41,14 @@ export function logHolder(room: DeliveryRoom, spec: DeliverySpec): LogHolder {
         `delivery '${spec.name}' reads stream '${spec.stream}', which is gone`,
       );
     }
+    if (stream.id !== document.streamId) throw otherStream(document, stream);
     const log = await openLandingLog(
       {
         store: room.lake,
         clock: room.clock,
         telemetry: room.telemetry,
         delivery: spec.name,
+        folder: `${spec.name}/${stream.id}`,
         prefix: spec.prefix,
         writer: room.writer,
         lakeId: room.lakeId,
@@ -80,6 +85,18 @@ export function logHolder(room: DeliveryRoom, spec: DeliverySpec): LogHolder {
     },
     view: () => open?.log.view() ?? lastView,
   };
+}
+
+function otherStream(
+  { spec, streamId }: Pick<DeliveryDocument, 'spec' | 'streamId'>,
+  stream: StreamDocument,
+): LakewardError {
+  const what = `stream '${spec.stream}' was deleted and made anew since delivery '${spec.name}' was created`;
+  const how =
+    'to land the new one, delete the delivery and create it again (a declared one: without it in the file, restart, then with it)';
+  return new LakewardError('incarnation-mismatch', `${what}; ${how}: what has landed stays`, {
+    details: { delivery: spec.name, known: streamId, found: stream.id },
+  });
 }
 
 /** Where every shard of the stream stands: shards that came after the log's first entry start at their beginning. */

@@ -50,7 +50,7 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   function start(document: DeliveryDocument, kept?: RunningDelivery): void {
     const { spec } = document;
     const sameSpec = JSON.stringify(kept?.document.spec) === JSON.stringify(spec);
-    const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, spec);
+    const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, document);
     const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
     const worker = document.paused ? undefined : startWorker({ room, spec, holder, metrics });
     running.set(spec.name, { document, holder, metrics, worker });
@@ -82,7 +82,8 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     if (closed) return;
     for (const [name, delivery] of running) {
       const document = state.delivery.get(name);
-      if (document?.createdMs !== delivery.document.createdMs) await end(name, delivery);
+      const { createdMs, streamId } = delivery.document;
+      if (document?.createdMs !== createdMs || document.streamId !== streamId) await end(name, delivery);
     }
     for (const [name, document] of state.delivery) {
       const delivery = running.get(name);

@@ -231,7 +231,8 @@ export function startWorker(options: WorkerOptions): Worker {
       const end = ends.get(shard) ?? 0;
       if (offset <= end) continue;
       const what = `shard ${shard} of stream '${spec.stream}' ends at ${end}, but ${offset} has landed`;
-      throw new LakewardError('incarnation-mismatch', `${what}: the stream's records were lost or replaced`);
+      const how = 'restore the data folder, or delete the deliveries and the stream and create them again';
+      throw new LakewardError('incarnation-mismatch', `${what}: the stream's records were lost or replaced; ${how}`);
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * Checkpoints: the state of a log at a published entry, so that opening reads a few entries whatever the log's age. One JSON
- * object, `_lakeward/<delivery>/checkpoint/<20 digits>.json`, made once; live files lie in parts beside it (`file-list.ts`). A
+ * object, `_lakeward/<folder>/checkpoint/<20 digits>.json`, made once; live files lie in parts beside it (`file-list.ts`). A
  * checkpoint is derived: losing all of them before entries are emptied loses nothing.
  */
 import { LakewardError } from '../model/errors.ts';

@@ -56,7 +56,7 @@ function mismatch(known: string | undefined, found: string | undefined): Lakewar
   const state = found === undefined ? 'has no id any more: it was emptied or deleted' : `has the id ${found}`;
   return new LakewardError(
     'incarnation-mismatch',
-    `the lake was ${known ?? 'unknown'} and now ${state}; nothing is landed, since what landed before would land twice: bring the lake back, or delete and create its deliveries`,
+    `the lake was ${known ?? 'unknown'} and now ${state}; nothing is landed, since what landed before would land twice: bring the lake back and resume the deliveries, or accept it as it is: stop the server, remove the lake's line from lakes.json in the data folder, start again`,
     { details: { known, found } },
   );
 }

@@ -36,6 +36,8 @@ export interface LandingLogOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly delivery: string;
+  /** Folder of the log below `_lakeward/`, by default the delivery's name. */
+  readonly folder?: string;
   /** Lake folder of the data files. */
   readonly prefix: string;
   readonly writer: string;
@@ -175,14 +177,14 @@ function seen(session: Session): NonNullable<Session['view']> {
 }
 
 function roomOf(options: LandingLogOptions): LandingRoom {
-  const { store, clock, telemetry, delivery, writer } = options;
+  const { store, clock, telemetry, delivery, folder = delivery, writer } = options;
   return {
     store,
     clock,
     telemetry,
     delivery,
     writer,
-    paths: landingPaths(delivery),
+    paths: landingPaths(folder),
     tuning: { ...TUNING, ...options.tuning },
     rules: { ...PROTOCOL, ...options.rules },
     step: options.step ?? (() => undefined),

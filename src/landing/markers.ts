@@ -1,5 +1,5 @@
 /**
- * Completeness markers: `_lakeward/<delivery>/complete/<partition>.json`, made when the watermark has passed the end of the time a
+ * Completeness markers: `_lakeward/<folder>/complete/<partition>.json`, made when the watermark has passed the end of the time a
  * partition stands for. Derived from the log alone, so anybody may write one, any number of times, with the same content.
  */
 import type { CallOptions } from '../ports/call-options.ts';

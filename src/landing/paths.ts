@@ -21,8 +21,8 @@ export interface LandingPaths {
   complete(partition: string): LakePath;
 }
 
-export function landingPaths(delivery: string): LandingPaths {
-  const top = `${SYSTEM_FOLDER}/${delivery}`;
+export function landingPaths(folder: string): LandingPaths {
+  const top = `${SYSTEM_FOLDER}/${folder}`;
   const entries = `${top}/log/0/`;
   const checkpoints = `${top}/checkpoint/`;
   const parts = `${top}/files/`;

@@ -4,6 +4,7 @@
  */
 import type { ColumnPlan, TimeForm } from './column-plan.ts';
 import type { ErrorCode } from './errors.ts';
+import type { StreamId } from './stream.ts';
 
 export type DataFormat = 'parquet' | 'csv' | 'ndjson';
 export type Compression = 'zstd' | 'snappy' | 'gzip' | 'none';
@@ -59,6 +60,8 @@ export interface DeliverySpec {
 
 export interface DeliveryDocument {
   readonly spec: DeliverySpec;
+  /** The incarnation of the stream it was made for; a stream made anew under the same name is not landed with it. */
+  readonly streamId: StreamId;
   /** What the configuration file declares, only the file changes. */
   readonly owner: 'file' | 'api';
   readonly createdMs: number;

@@ -37,6 +37,7 @@ export function aDelivery(name: string): DeliveryDocument {
       flush: { bytes: 1, ageMs: 1, records: 1 },
       start: { atMs: 5 },
     },
+    streamId: asStreamId('id-s'),
     owner: 'api',
     createdMs: 1,
     paused: false,

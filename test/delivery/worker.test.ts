@@ -31,7 +31,7 @@ describe('a delivery', () => {
     expect(await world.landed()).toEqual(['1', '2', '3']);
     const { items } = await stage.files('d');
     expect(items).toMatchObject([{ rows: 3, closedBecause: 'age', partition: 'year=2026/month=01/day=01/hour=00' }]);
-    expect(items[0]?.path).toMatch(/^d\/year=2026\/.*\/d-20260101T000000Z-[0-9a-f]{16}-0\.ndjson$/);
+    expect(items[0]?.path).toMatch(/^d\/year=2026\/.*\/d-20260101T000000000Z-[0-9a-f]{32}-0000\.ndjson$/);
     expect(await only()).toMatchObject({ state: 'running', rows: 3, files: 1, pending: { records: 0 } });
   });
 
@@ -146,6 +146,10 @@ describe('a delivery', () => {
     expect(await world.landed()).toEqual(['1']);
     await expect(stage.flush('d')).rejects.toMatchObject({ code: 'incarnation-mismatch' });
     expect(await stage.setPaused('d', false)).toMatchObject({ state: 'suspended' });
+    await stage.remove('d');
+    await stage.create(spec({ flush: { records: 1 } }));
+    await world.clock.settle();
+    expect(await world.landed()).toEqual(['1', '7']);
   });
 
   test('is suspended when the stream ends before what has landed', async () => {

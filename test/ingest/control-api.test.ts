@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DeliverySpec } from '../../src/model/delivery.ts';
 import { LakewardError } from '../../src/model/errors.ts';
+import { asStreamId } from '../../src/model/stream.ts';
 import type { DeliveryStatus } from '../../src/ports/deliveries.ts';
 import type { OpenDoor } from './open-door.ts';
 import { DAY_MS, ask, openDoor } from './open-door.ts';
@@ -100,7 +101,8 @@ describe('streams', () => {
       flush: { bytes: 1, ageMs: 1000, records: 1 },
       start: 'earliest',
     };
-    const document = { spec, owner: 'api', createdMs: 0, paused: false } as const;
+    const streamId = asStreamId('read');
+    const document = { spec, streamId, owner: 'api', createdMs: 0, paused: false } as const;
     await door.catalog.change(door.catalog.read().version, [{ kind: 'delivery', key: 'reader', document }]);
     const refused = await ask(`${door.url}/v1/streams/read`, 'DELETE');
     expect([refused.status, codeOf(refused.json)]).toEqual([409, 'stream-in-use']);
