@@ -37,7 +37,7 @@ export interface Config {
   readonly streams: readonly { readonly name: string; readonly shards: number; readonly retentionMs: number }[];
   /** As written, with the Avro file a `schema` names read in. */
   readonly deliveries: readonly Readonly<Record<string, unknown>>[];
-  /** Not for operators: `LAKEWARD_CRASH_AT` names the step of landing at which the process kills itself, for crash tests. */
+  /** Not for operators: `LAKEWARD_CRASH_AT` names the step of landing, and its turn, at which the process kills itself in crash tests. */
   readonly testing: { readonly crashAt?: string };
 }
 
