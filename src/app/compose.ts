@@ -119,6 +119,7 @@ async function openStores(ground: Ground): Promise<Stores> {
 function startEngines({ config, clock, telemetry, shutdown }: Ground): Converter {
   const converter = duckdbConverter({
     ...config.convert,
+    ...(config.testing.crashMarker !== undefined && { crashMarker: config.testing.crashMarker }),
     scratchFolder: dataFolder(config.data.folder).scratch.engines,
     telemetry,
     clock,

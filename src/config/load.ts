@@ -37,8 +37,11 @@ export interface Config {
   readonly streams: readonly { readonly name: string; readonly shards: number; readonly retentionMs: number }[];
   /** As written, with the Avro file a `schema` names read in. */
   readonly deliveries: readonly Readonly<Record<string, unknown>>[];
-  /** Not for operators: `LAKEWARD_CRASH_AT` names the step of landing, and its turn, at which the process kills itself in crash tests. */
-  readonly testing: { readonly crashAt?: string };
+  /**
+   * Not for operators, for crash tests: `LAKEWARD_CRASH_AT` names the step of landing, and its turn, at which the process kills
+   * itself; `LAKEWARD_CRASH_MARKER` is a text that kills a conversion engine when a record holds it.
+   */
+  readonly testing: { readonly crashAt?: string; readonly crashMarker?: string };
 }
 
 export interface LoadOptions {
@@ -62,13 +65,18 @@ export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
   const deliveries = Array.isArray(values?.deliveries) ? await readSchemas(values.deliveries, folder) : noDeliveries;
   const all = [...problems, ...joint, ...deliveries.problems];
   if (all.length > 0) throw configInvalid(text === undefined ? 'the configuration' : file, all);
-  const crashAt = env['LAKEWARD_CRASH_AT'];
   return {
     ...(text !== undefined && { file }),
     ...settingsOf(values),
     deliveries: deliveries.read,
-    testing: crashAt === undefined || crashAt === '' ? {} : { crashAt },
+    testing: testAids(env),
   };
+}
+
+function testAids(env: Environment): Config['testing'] {
+  const crashAt = env['LAKEWARD_CRASH_AT'] ?? '';
+  const crashMarker = env['LAKEWARD_CRASH_MARKER'] ?? '';
+  return { ...(crashAt !== '' && { crashAt }), ...(crashMarker !== '' && { crashMarker }) };
 }
 
 function settingsOf(values: ConfigValues): Omit<Config, 'file' | 'deliveries' | 'testing'> {
