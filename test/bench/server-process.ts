@@ -10,6 +10,8 @@ export interface ServerProcess {
   readonly pid: number;
   readonly url: string;
   readonly process: ChildProcess;
+  /** Resolves when the process has ended, however. */
+  readonly exited: Promise<unknown>;
   /** What it wrote to stderr so far, the last 64 KiB. */
   log(): string;
   /** SIGTERM, then waits. */
@@ -54,6 +56,7 @@ export async function startServerProcess(options: {
     pid: child.pid ?? 0,
     url,
     process: child,
+    exited,
     log: () => log,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
