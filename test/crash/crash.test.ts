@@ -9,7 +9,7 @@ describe('a server that is killed again and again while producers write', () => 
   test('lands every acknowledged event exactly once and in order', { timeout: 600_000 }, async () => {
     const seed = 20_261_122;
     const report = await runCrashCycles({ cycles: 40, seed, checkEvery: 20 });
-    expect(report.complaints, `seed ${seed}`).toEqual([]);
+    expect({ seed, complaints: report.complaints }).toEqual({ seed, complaints: [] });
     expect(report.acknowledged).toBeGreaterThan(1000);
     expect(report.rejected).toBeGreaterThan(0);
     expect(Object.keys(report.kills).length).toBeGreaterThan(5);
