@@ -84,6 +84,7 @@ export interface Broker {
    * Resolves once for the whole batch when every record that did not fail is durable. Records of one shard keep the order of the
    * batch, and two appends of which the second began after the first resolved keep theirs. Throws `stream-not-found`, `shard-not-found`,
    * and the retryable `broker-overloaded`, `disk-full`, `broker-closed` with nothing stored. An abort that comes too late is ignored.
+   * Once it has settled, the batch is the caller's again, who may use its memory for other records.
    */
   append(stream: StreamId, batch: AppendBatch, options?: CallOptions): Promise<AppendResult>;
 

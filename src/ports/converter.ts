@@ -74,8 +74,3 @@ export interface Converter {
   /** Ends the engines, aborting what runs. Idempotent. */
   close(): Promise<void>;
 }
-
-export interface ConverterCapabilities {
-  /** A record that kills the engine can be provoked in tests by this text in its data. */
-  readonly crashMarker: string | undefined;
-}

@@ -4,9 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { seeded } from './clickstream.ts';
 import { type LoadResult, kinesisRequest, putRecordsRequest, runLoad } from './load.ts';
 import { memoryPeak, treeCpu } from './process-tree.ts';
@@ -55,7 +55,7 @@ async function lakeward(): Promise<Subject> {
 
 async function kinesalite(): Promise<Subject> {
   const port = await freePort();
-  const main = createRequire(import.meta.url).resolve('kinesalite');
+  const main = fileURLToPath(import.meta.resolve('kinesalite'));
   const options = JSON.stringify({ path: join(folder, 'kinesalite'), createStreamMs: 0, shardLimit: 64 });
   const script = `require(${JSON.stringify(main)})(${options}).listen(${port}, '127.0.0.1')`;
   const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
