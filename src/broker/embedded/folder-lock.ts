@@ -4,9 +4,9 @@
  * link of a finished file) and numbers never go back, so two that take over at once cannot both win. A process is told by pid, and
  * where the system says it (Linux) by boot and start time too: a pid given to another process is not taken for the owner.
  */
-import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { LakewardError } from '../../model/errors.ts';
-import { errnoOf } from './file-system.ts';
+import { errnoOf, isFull } from './file-system.ts';
 
 export interface FolderLock {
   /** Gives the folder free. Idempotent. */
@@ -24,16 +24,19 @@ const NAME = /^lock-(\d{1,15})$/;
 const ROUNDS_MAX = 100;
 let drafts = 0;
 
-/** Locks a folder, making it when needed. Throws `data-folder-locked`. */
+/** Locks a folder, making it when needed. Throws `data-folder-locked`, `disk-full`. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true });
   const draft = `${folder}/lock.draft-${process.pid}-${++drafts}`;
-  await writeFile(draft, `${JSON.stringify(await describe(process.pid))}\n`, { flush: true });
   try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(draft, `${JSON.stringify(await describe(process.pid))}\n`, { flush: true });
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const number = await takeNext(folder, draft);
       if (number !== undefined) return { release: oneTime(() => release(folder, number)) };
     }
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    throw new LakewardError('disk-full', `no space left for the lock of ${folder}; free some space`, { cause: error });
   } finally {
     await rm(draft, { force: true });
   }
@@ -123,11 +126,13 @@ async function describe(pid: number): Promise<Owner> {
   }
 }
 
-/** The number stays, without an owner: numbers never go back. */
+/** The number stays, without an owner: numbers never go back. Needs no space, for a disk that is full. */
 async function release(folder: string, number: number): Promise<void> {
-  const empty = `${folder}/lock.draft-${process.pid}-${++drafts}`;
-  await writeFile(empty, '{}\n');
-  await rename(empty, `${folder}/lock-${number}`);
+  try {
+    await truncate(`${folder}/lock-${number}`);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 function oneTime(work: () => Promise<void>): () => Promise<void> {
