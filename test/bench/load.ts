@@ -34,9 +34,11 @@ function exchange(socket: Socket, request: Uint8Array): Promise<string> {
     const done = (error?: Error): void => {
       socket.off('data', onData);
       socket.off('error', done);
+      socket.off('close', onClose);
       if (error) reject(error);
       else resolve(Buffer.concat(parts).toString('latin1'));
     };
+    const onClose = (): void => done(new Error('the server closed the connection'));
     const onData = (chunk: Buffer): void => {
       parts.push(chunk);
       size += chunk.length;
@@ -52,6 +54,7 @@ function exchange(socket: Socket, request: Uint8Array): Promise<string> {
     };
     socket.on('data', onData);
     socket.on('error', done);
+    socket.on('close', onClose);
     socket.write(request);
   });
 }
