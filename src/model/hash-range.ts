@@ -28,7 +28,7 @@ export function parseHashKey(text: string): bigint | undefined {
   return value <= HASH_KEY_MAX ? value : undefined;
 }
 
-/** Looks shards up by hash key. Compares two 64-bit halves, so that the hot path makes no 128-bit number. */
+/** Looks shards up by hash key. Compares four 32-bit words, so that the hot path makes no big number. */
 export interface ShardRouter {
   /** Of an MD5 digest: 16 bytes, big-endian, at `at`. */
   ofDigest(digest: DataView, at: number): ShardIndex;
@@ -47,25 +47,41 @@ export function shardRouter(shards: readonly ShardDocument[]): ShardRouter {
     next = end + 1n;
   }
   if (next !== HASH_KEY_MAX + 1n) throw new Error(`shard ranges end at ${next}`);
-  const high = BigUint64Array.from(open, ({ start }) => start >> 64n);
-  const low = BigUint64Array.from(open, ({ start }) => start & 0xffff_ffff_ffff_ffffn);
+  // Of each start four words, the highest first.
+  const starts = Uint32Array.from(open.flatMap(({ start }) => words(start)));
   const index = Uint16Array.from(open, (shard) => shard.index);
 
-  function find(hi: bigint, lo: bigint): ShardIndex {
+  /** True when the shard at `place` starts at or before the hash key in `key`. */
+  function startsBefore(place: number, key: DataView, at: number): boolean {
+    for (let word = 0; word < 4; word++) {
+      const start = starts[place * 4 + word] ?? 0;
+      const wanted = key.getUint32(at + word * 4);
+      if (start !== wanted) return start < wanted;
+    }
+    return true;
+  }
+
+  function find(key: DataView, at: number): ShardIndex {
     let from = 0;
     let to = index.length - 1;
     while (from < to) {
       const middle = (from + to + 1) >>> 1;
-      const h = high[middle] ?? 0n;
-      if (h < hi || (h === hi && (low[middle] ?? 0n) <= lo)) from = middle;
+      if (startsBefore(middle, key, at)) from = middle;
       else to = middle - 1;
     }
     return asShard(index[from] ?? 0);
   }
 
   return {
-    ofDigest: (digest, at) =>
-      index.length === 1 ? asShard(index[0] ?? 0) : find(digest.getBigUint64(at), digest.getBigUint64(at + 8)),
-    ofHashKey: (hashKey) => find(hashKey >> 64n, hashKey & 0xffff_ffff_ffff_ffffn),
+    ofDigest: find,
+    ofHashKey: (hashKey) => {
+      const key = new DataView(new ArrayBuffer(16));
+      words(hashKey).forEach((word, i) => key.setUint32(i * 4, word));
+      return find(key, 0);
+    },
   };
+}
+
+function words(hashKey: bigint): number[] {
+  return [96n, 64n, 32n, 0n].map((shift) => Number((hashKey >> shift) & 0xffff_ffffn));
 }

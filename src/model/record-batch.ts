@@ -2,7 +2,7 @@
  * Records on the hot path: batches of bytes, never an object a record. Keys and data lie in two contiguous regions with end
  * positions, so a batch is handed on, written and read back without touching single records, and the stored bytes are the
  * client's bytes. Record i has key `keys[keyEnds[i-1] … keyEnds[i])` and data `data[dataEnds[i-1] … dataEnds[i])`, where the
- * end before the first is 0. Whoever is given a batch may keep it but never writes into it.
+ * end before the first is 0. Nobody writes into a batch that was handed to him; a reader may keep it, a broker copies what it appends.
  */
 import type { Offset, ShardIndex } from './stream.ts';
 

@@ -8,7 +8,9 @@ import type { Offset, ShardDocument, ShardIndex } from './stream.ts';
 import { asOffset, asShard } from './stream.ts';
 
 const CREATED_DIGITS = 15;
-const OFFSET_DIGITS = 17;
+/** Where the offset stands in a sequence number, and how long it is. */
+export const OFFSET_DIGITS_AT = 2 + CREATED_DIGITS;
+export const OFFSET_DIGITS = 17;
 const SHARD_DIGITS = 6;
 
 export interface SequenceParts {

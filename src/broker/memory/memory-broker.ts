@@ -142,8 +142,8 @@ function store(stream: Stream, batch: AppendBatch): Float64Array {
     const offset = shard.end++;
     shard.records.push({
       offset,
-      key: batch.keys.slice(i === 0 ? 0 : batch.keyEnds[i - 1], batch.keyEnds[i]),
-      data: batch.data.slice(i === 0 ? 0 : batch.dataEnds[i - 1], batch.dataEnds[i]),
+      key: Uint8Array.from(batch.keys.subarray(i === 0 ? 0 : batch.keyEnds[i - 1], batch.keyEnds[i])),
+      data: Uint8Array.from(batch.data.subarray(i === 0 ? 0 : batch.dataEnds[i - 1], batch.dataEnds[i])),
       arrivalMs: batch.arrivalMs,
     });
     offsets[i] = offset;

@@ -2,13 +2,17 @@
  * Bounds the bytes of request bodies that the process holds at once. A request takes its bytes before they are read and gives
  * them back when it is answered; one that does not fit is refused at once, so that load is shed before it costs memory.
  */
+import type { Buffer } from 'node:buffer';
 import { LakewardError } from '../../model/errors.ts';
 import type { Gauge } from '../../ports/telemetry.ts';
+import { bufferPool } from './buffer-pool.ts';
 
 /** What one request holds. */
 export interface Reservation {
   /** Takes more. Throws `broker-overloaded` when it does not fit. */
   add(bytes: number): void;
+  /** Memory for bytes that were added, or are made of them; anything may be in it. It is another request's after the release. */
+  memory(bytes: number): Buffer;
   /** Gives everything back. Idempotent. */
   release(): void;
 }
@@ -20,6 +24,7 @@ export interface Admission {
 
 export function bytesInFlight(bytesMax: number, gauge: Gauge): Admission {
   let held = 0;
+  const pool = bufferPool();
   const move = (bytes: number): void => {
     held += bytes;
     gauge.set(held);
@@ -30,6 +35,7 @@ export function bytesInFlight(bytesMax: number, gauge: Gauge): Admission {
     },
     reserve() {
       let mine = 0;
+      const buffers: Buffer[] = [];
       return {
         add(bytes) {
           if (held + bytes > bytesMax) {
@@ -38,9 +44,15 @@ export function bytesInFlight(bytesMax: number, gauge: Gauge): Admission {
           mine += bytes;
           move(bytes);
         },
+        memory(bytes) {
+          const buffer = pool.take(bytes);
+          buffers.push(buffer);
+          return buffer;
+        },
         release() {
           if (mine > 0) move(-mine);
           mine = 0;
+          for (const buffer of buffers.splice(0)) pool.give(buffer);
         },
       };
     },

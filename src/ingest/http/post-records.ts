@@ -11,7 +11,7 @@ import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { AppendResult, Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { BatchWriter } from '../batch-writer.ts';
+import type { BatchWriter, Memory } from '../batch-writer.ts';
 import { batchWriter } from '../batch-writer.ts';
 import type { IngestMetrics } from '../ingest-metrics.ts';
 import { countAppend } from '../ingest-metrics.ts';
@@ -61,8 +61,8 @@ export async function postRecords(name: string, exchange: Exchange, options: Pos
   const body = await inflate(sent, encoding, { bytesMax: bounds.inflatedBytesMax, reservation });
   const spans = spansOf(body, isLines);
 
-  const { writer, refusals } = gather(body, spans, { rule, stream });
-  const batch = writer.finish(clock.nowMs());
+  const { writer, refusals } = gather(body, spans, { rule, memory: reservation.memory });
+  const batch = writer.finish(stream.router, clock.nowMs());
   let result: AppendResult = { offsets: new Float64Array(0), failures: [] };
   if (batch.count > 0) result = await options.broker.append(stream.document.id, batch);
 
@@ -101,14 +101,10 @@ function spansOf(body: Buffer, isLines: boolean): RecordSpans {
 function gather(
   body: Buffer,
   spans: RecordSpans,
-  { rule, stream }: { rule: KeyRule; stream: LiveStream },
+  { rule, memory }: { rule: KeyRule; memory: Memory },
 ): { writer: BatchWriter; refusals: Refusal[] } {
   const { count } = spans;
-  const writer = batchWriter(stream.router, {
-    records: count,
-    keyBytes: rule.bytesMax * count,
-    dataBytes: body.length,
-  });
+  const writer = batchWriter({ records: count, keyBytes: rule.bytesMax * count, dataBytes: body.length }, memory);
   const refusals: Refusal[] = [];
   const textOf = textReader(body);
   for (let index = 0; index < count; index++) {

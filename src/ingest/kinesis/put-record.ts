@@ -31,9 +31,9 @@ export const putRecord = defineAction({
       DryRun: { kind: 'boolean' },
     },
   },
-  run: async (input: PutRecordInput, { streams, broker, clock, metrics }) => {
+  run: async (input: PutRecordInput, { streams, broker, clock, metrics, memory }) => {
     const stream = streamIn(input, streams);
-    const batch = gatherRecords([input], stream, { arrivalMs: clock.nowMs(), nameOf: () => 'Data' });
+    const batch = gatherRecords([input], stream, { arrivalMs: clock.nowMs(), nameOf: () => 'Data', memory });
     refuseDryRun(input);
     const result = await broker.append(stream.document.id, batch);
     countAppend(metrics, batch, result, { protocol: 'kinesis', stream: stream.document.name });

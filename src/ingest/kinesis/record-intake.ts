@@ -6,6 +6,7 @@ import { parseHashKey } from '../../model/hash-range.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { AppendBatch } from '../../model/record-batch.ts';
 import type { ShardIndex } from '../../model/stream.ts';
+import type { Memory } from '../batch-writer.ts';
 import { batchWriter } from '../batch-writer.ts';
 import type { LiveStream } from '../streams.ts';
 import { WireError } from './wire-error.ts';
@@ -20,13 +21,14 @@ export interface IntakeOptions {
   readonly arrivalMs: number;
   /** How an error names the data of a record. */
   readonly nameOf: (index: number) => string;
+  readonly memory: Memory;
 }
 
 /** Throws SerializationException for data that is not base64, InvalidArgumentException for sizes and hash keys. */
 export function gatherRecords(
   records: readonly WireRecord[],
   stream: LiveStream,
-  { arrivalMs, nameOf }: IntakeOptions,
+  { arrivalMs, nameOf, memory }: IntakeOptions,
 ): AppendBatch {
   let keyBytes = 0;
   let dataBytes = 0;
@@ -34,7 +36,7 @@ export function gatherRecords(
     keyBytes += PartitionKey.length * 3;
     dataBytes += (Data.length >> 2) * 3;
   }
-  const writer = batchWriter(stream.router, { records: records.length, keyBytes, dataBytes });
+  const writer = batchWriter({ records: records.length, keyBytes, dataBytes }, memory);
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {
     const { Data, PartitionKey, ExplicitHashKey } = records[i] as WireRecord;
@@ -54,7 +56,7 @@ export function gatherRecords(
   if (bytes > LIMITS.putRecordsBytesMax) {
     throw new WireError('InvalidArgumentException', `Records size exceeds ${LIMITS.putRecordsBytesMax} bytes.`);
   }
-  return writer.finish(arrivalMs);
+  return writer.finish(stream.router, arrivalMs);
 }
 
 /** The producer chose the place in the hash range, and the partition key no longer does. */

@@ -25,7 +25,7 @@ export interface WireOptions {
   readonly clock: Clock;
   readonly metrics: IngestMetrics;
   readonly log: Log;
-  readonly services: Omit<ActionContext, 'requestId' | 'signal'>;
+  readonly services: Omit<ActionContext, 'requestId' | 'signal' | 'memory'>;
 }
 
 const TARGET_PREFIX = 'Kinesis_20131202.';
@@ -52,7 +52,8 @@ export function kinesisWire(options: WireOptions): (exchange: Exchange) => Promi
     const action = actionOf(exchange);
     try {
       const result = await act(exchange, action, options);
-      const body = result === undefined ? '' : typeof result === 'string' ? result : JSON.stringify(result);
+      const isWritten = typeof result === 'string' || result instanceof Uint8Array;
+      const body = result === undefined ? '' : isWritten ? result : JSON.stringify(result);
       count(exchange, action, { status: 200, code: 'OK' }, options);
       send(response, { status: 200, headers: { ...headers, 'content-type': contentType }, body });
     } catch (error) {
@@ -97,12 +98,16 @@ async function act(exchange: Exchange, action: Action | undefined, options: Wire
     const problem = formProblem ?? signatureProblem(exchange, body, { keys, nowMs: clock.nowMs() });
     if (problem !== undefined) throw new WireError(problem.type, problem.message);
   }
+  const { requestId, signal, reservation } = exchange;
+  const context = { ...options.services, requestId, signal, memory: reservation.memory };
+  const plain = formProblem === undefined && body.length > 0 ? action?.runPlain?.(body, context) : undefined;
+  if (plain !== undefined) return plain;
   const input = body.length === 0 ? {} : parseJsonBody(body);
   if (action === undefined) throw new WireError('UnknownOperationException');
   if (formProblem !== undefined) throw new WireError(formProblem.type, formProblem.message);
   if (action.check === undefined) checkInput(action.input, input);
   else action.check(input);
-  return action.run(input, { ...options.services, requestId: exchange.requestId, signal: exchange.signal });
+  return action.run(input, context);
 }
 
 function count(
