@@ -3,6 +3,7 @@
  * mixed becomes JSON only when nested. Texts stay texts, whatever they look like: a wrong guess would cost a value its column.
  * Only the event time's field becomes a timestamp. Keys that no file can hold as a column are left to the extra column.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Column, ColumnPlan, ColumnType } from '../../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../../model/column-plan.ts';
 import type { EventTime } from '../../model/delivery.ts';
@@ -42,7 +43,8 @@ export function startInference(): Inference {
     const data = batch.data as Buffer;
     for (let i = 0; i < batch.count; i++) {
       const from = i === 0 ? 0 : (batch.dataEnds[i - 1] as number);
-      if (members.scan(data, from, batch.dataEnds[i] as number) !== 'ok') continue;
+      const end = batch.dataEnds[i] as number;
+      if (members.scan(data, from, end) !== 'ok' || !isUtf8(data.subarray(from, end))) continue;
       for (const { key, kind, from, to } of members.others()) {
         let family = FAMILIES[kind];
         if (family === 'integer' && to - from > INTEGER_CHARS_MAX) family = 'double';
