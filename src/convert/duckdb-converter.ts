@@ -1,7 +1,8 @@
 /**
  * The converter on DuckDB: engines are processes of their own, so that a native crash or hang costs an engine and never the server,
  * and the server only moves bytes. Owns retries: a job whose engine dies is repeated on a fresh one, and when that dies too the
- * records it dies on are found and rejected. Nothing of a failed try is left in the job's folder.
+ * records it dies on are found and rejected. A record is rejected for an engine's failure only when it fails by itself, again, and
+ * the job works without it; every other failure gives the job back whole. Nothing of a failed try is left in the job's folder.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,12 +16,12 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConvertJob, ConvertResult, Converter, InferOptions } from '../ports/converter.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { RowRange } from './crash-hunt.ts';
 import { findDeadlyRows } from './crash-hunt.ts';
 import { enginePool } from './engine-pool.ts';
 import { EngineDeathError } from './engine-process.ts';
-import { sliceBatch } from './frames.ts';
-import type { ConvertAnswer, RecordPlace } from './protocol.ts';
+import type { Command, ConvertAnswer, Message, RecordPlace } from './protocol.ts';
+import type { RowRange } from './row-ranges.ts';
+import { countRows, placeKey, placesOf, rowsOf } from './row-ranges.ts';
 
 export interface DuckdbConverterOptions {
   /** Engine processes. */
@@ -32,56 +33,73 @@ export interface DuckdbConverterOptions {
   readonly clock: Clock;
   /** Silence after which an engine counts as hung, ms. */
   readonly hangMs?: number;
-  /** Test aids: texts that kill or hang an engine when a record holds them. */
+  /** Test aids: texts on which an engine dies, hangs or fails when a record holds them. */
   readonly crashMarker?: string;
   readonly hangMarker?: string;
+  readonly failMarker?: string;
 }
 
 const HANG_MS = 120_000;
 /** Tries of one hunt: a few deadly records among a million. */
 const HUNT_TRIES_MAX = 200;
-/** Deaths of whole jobs before the job is given back. */
-const DEATHS_MAX = 6;
+/** Records of one conversion that may be rejected as deadly: so many, and no more than a tenth of it unless they are very few. */
+const DEADLY_MAX = 100;
+const DEADLY_FEW = 3;
+/** Failures of whole jobs before the job is given back. */
+const FAILURES_MAX = 8;
+/** Engines ended from outside while they did one job. */
+const KILLS_MAX = 3;
+
+/** Batches of a job with what is known of them. */
+interface Work {
+  readonly job: ConvertJob;
+  readonly batches: AsyncIterable<RecordBatch>;
+  readonly deadly: readonly RecordPlace[];
+  readonly signal: AbortSignal | undefined;
+}
 
 export function duckdbConverter(options: DuckdbConverterOptions): Converter {
   const { telemetry, scratchFolder } = options;
   const pool = enginePool({ ...options, hangMs: options.hangMs ?? HANG_MS });
-  const deaths = telemetry.counter({
+  const failures = telemetry.counter({
     name: 'lakeward_convert_engine_deaths_total',
-    help: 'Engine processes that died or hung during a conversion.',
+    help: 'Engine processes that died, hung or refused the work during a conversion.',
   });
   let probes = 0;
 
-  async function attempt(
-    job: ConvertJob,
-    batches: AsyncIterable<RecordBatch>,
-    { deadly, signal }: { deadly: readonly RecordPlace[]; signal: AbortSignal | undefined },
-  ): Promise<ConvertAnswer> {
+  async function attempt({ job, batches, deadly, signal }: Work): Promise<ConvertAnswer> {
     await emptyFolder(job.directory);
+    const message = await answerTo({ kind: 'convert', job, deadly }, batches, signal);
+    if (message.kind !== 'converted') throw new Error(`an answer of kind ${message.kind}`);
+    return message.result;
+  }
+
+  /** Runs a command on some engine. Throws `EngineDeathError`, `EngineRefusalError`, and `convert-failed` for want of resources. */
+  async function answerTo(
+    command: Command,
+    batches: AsyncIterable<RecordBatch>,
+    signal: AbortSignal | undefined,
+  ): Promise<Message> {
     return await pool.use(async (engine) => {
-      const message = await engine.run({ kind: 'convert', job, deadly }, batches, signal);
-      if (message.kind === 'converted') {
-        pool.report(engine, message.rssBytes);
-        return message.result;
+      const message = await engine.run(command, batches, signal);
+      if (message.kind !== 'failed') {
+        if ('rssBytes' in message) pool.report(engine, message.rssBytes);
+        return message;
       }
-      const what = message.kind === 'failed' ? message.message : `an answer of kind ${message.kind}`;
-      if (message.kind === 'failed' && !message.resource) throw new EngineDeathError(what);
-      throw new LakewardError('convert-failed', `the engine could not convert: ${what}`);
+      if (message.broken) await engine.kill();
+      if (message.resource) throw new LakewardError('convert-failed', `the engine could not work: ${message.message}`);
+      throw new EngineRefusalError(message.message);
     }, signal);
   }
 
-  async function survives(
-    job: ConvertJob,
-    batches: AsyncIterable<RecordBatch>,
-    signal?: AbortSignal,
-  ): Promise<boolean> {
+  async function survives(work: Work): Promise<boolean> {
     const directory = join(scratchFolder, `probe-${probes++}`);
     await mkdir(directory, { recursive: true });
     try {
-      await attempt({ ...job, directory }, batches, { deadly: [], signal });
+      await attempt({ ...work, job: { ...work.job, directory } });
       return true;
     } catch (error) {
-      if (error instanceof EngineDeathError) return false;
+      if (isSuspicion(error) && !(error instanceof EngineDeathError && error.fromOutside)) return false;
       throw error;
     } finally {
       await rm(directory, { recursive: true, force: true });
@@ -94,60 +112,89 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     call?: CallOptions,
   ): Promise<ConvertResult> {
     checkJob(job);
-    const signal = call?.signal;
     const deadly: RecordPlace[] = [];
-    for (let died = 0; ; ) {
+    const work: Work = { job, batches, deadly, signal: call?.signal };
+    for (let failed = 1; ; failed++) {
       try {
-        const { eventHighMs, ...answer } = await attempt(job, batches, { deadly, signal });
+        const { eventHighMs, ...answer } = await attempt(work);
+        // What JSON leaves out is told again.
         return {
           ...answer,
           rejected: answer.rejected,
           eventHighMs: new Map(eventHighMs.map(([shard, ms]) => [asShard(shard), ms])),
         };
       } catch (error) {
-        if (!(error instanceof EngineDeathError)) throw asFailure(error, signal);
-        deaths.add(1);
-        telemetry.log.warn('engine died during a conversion', { deaths: ++died, reason: error.message });
-        if (died > DEATHS_MAX) throw asFailure(error, signal);
-        if (died > 1) deadly.push(...(await hunt(job, batches, { deadly, signal })));
+        const failure = asFailure(error, work.signal);
+        if (!isSuspicion(error)) throw failure;
+        failures.add(1);
+        telemetry.log.warn('engine failed during a conversion', { failures: failed, reason: error.message });
+        if (failed >= FAILURES_MAX) throw failure;
+        if (error instanceof EngineDeathError && error.fromOutside) {
+          if (failed >= KILLS_MAX) throw failure;
+          continue;
+        }
+        // A death may be an accident and is tried once more first; a refusal repeats itself.
+        if (error instanceof EngineDeathError && failed === 1) continue;
+        const found = await guiltyRows(work, error);
+        if (found.length === 0) throw failure;
+        deadly.push(...found);
       }
     }
   }
 
-  async function hunt(
-    job: ConvertJob,
-    batches: AsyncIterable<RecordBatch>,
-    { deadly, signal }: { deadly: readonly RecordPlace[]; signal: AbortSignal | undefined },
-  ): Promise<RecordPlace[]> {
-    const known = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
-    let count = 0;
-    for await (const batch of batches) count += batch.count;
-    const probe = (range: RowRange): Promise<boolean> => survives(job, rowsOf(batches, range, known), signal);
+  /** Records that fail by themselves while the job works without them. Throws `convert-failed` when the fault is the job's. */
+  async function guiltyRows(work: Work, cause: Error): Promise<RecordPlace[]> {
+    const { job, batches, deadly, signal } = work;
+    const known = new Set(deadly.map(placeKey));
+    const probe = (range: RowRange): Promise<boolean> =>
+      survives({ ...work, deadly: [], batches: rowsOf(batches, range, known) });
     try {
-      const rows = await findDeadlyRows({ from: 0, to: count }, probe, HUNT_TRIES_MAX);
-      const found = rows === undefined ? [] : await placesOf(batches, rows);
-      telemetry.log.warn('records that kill the engine', { found: found.length });
-      return found;
+      await prove(job, signal);
+      const count = await countRows(batches);
+      const guiltyMax = Math.max(DEADLY_FEW, Math.min(DEADLY_MAX, Math.floor(count / 10))) - deadly.length;
+      const rows = await findDeadlyRows(count, probe, { triesMax: HUNT_TRIES_MAX, guiltyMax });
+      if (rows === undefined) throw cause;
+      // The engine may have become unable while the rows were tried.
+      await prove(job, signal);
+      telemetry.log.warn('records that the engine fails on', { found: rows.length });
+      return await placesOf(batches, rows);
     } catch (error) {
       throw asFailure(error, signal);
     }
+  }
+
+  /** Throws when the engine cannot do the job even on a record without values. */
+  async function prove(job: ConvertJob, signal: AbortSignal | undefined): Promise<void> {
+    await emptyFolder(job.directory);
+    await answerTo({ kind: 'prove', job }, each([]), signal);
   }
 
   async function infer(sample: readonly RecordBatch[], call?: InferOptions): Promise<ColumnPlan> {
     const fields = compileLayout(call?.layout ?? '').fields;
     const command = { kind: 'infer', eventTime: call?.eventTime ?? { from: 'arrival' }, fields } as const;
     try {
-      return await pool.use(async (engine) => {
-        const message = await engine.run(command, each(sample), call?.signal);
-        if (message.kind === 'inferred') return message.plan;
-        throw new Error(message.kind === 'failed' ? message.message : `an answer of kind ${message.kind}`);
-      }, call?.signal);
+      const message = await answerTo(command, each(sample), call?.signal);
+      if (message.kind !== 'inferred') throw new Error(`an answer of kind ${message.kind}`);
+      return message.plan;
     } catch (error) {
       throw asFailure(error, call?.signal);
     }
   }
 
   return { open: () => pool.open(), convert, infer, close: () => pool.close() };
+}
+
+/** The engine lives and says that it cannot do what it was asked. */
+class EngineRefusalError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'EngineRefusalError';
+  }
+}
+
+/** Failures that a record may be the cause of. */
+function isSuspicion(error: unknown): error is EngineDeathError | EngineRefusalError {
+  return error instanceof EngineDeathError || error instanceof EngineRefusalError;
 }
 
 /** Refuses what would fail in every try. */
@@ -178,37 +225,4 @@ async function emptyFolder(folder: string): Promise<void> {
 
 async function* each(batches: readonly RecordBatch[]): AsyncGenerator<RecordBatch> {
   yield* batches;
-}
-
-/** The rows of a range but the known ones, as batches. */
-async function* rowsOf(
-  batches: AsyncIterable<RecordBatch>,
-  range: RowRange,
-  known: ReadonlySet<string>,
-): AsyncGenerator<RecordBatch> {
-  let row = 0;
-  for await (const batch of batches) {
-    let from = Math.max(0, range.from - row);
-    const to = Math.min(batch.count, range.to - row);
-    for (let i = from; i < to && known.size > 0; i++) {
-      if (!known.has(`${batch.shard}/${batch.firstOffset + i}`)) continue;
-      if (i > from) yield sliceBatch(batch, from, i);
-      from = i + 1;
-    }
-    if (from < to) yield sliceBatch(batch, from, to);
-    row += batch.count;
-    if (row >= range.to) return;
-  }
-}
-
-async function placesOf(batches: AsyncIterable<RecordBatch>, rows: readonly number[]): Promise<RecordPlace[]> {
-  const places: RecordPlace[] = [];
-  let row = 0;
-  for await (const batch of batches) {
-    for (const wanted of rows) {
-      if (wanted >= row && wanted < row + batch.count) places.push([batch.shard, batch.firstOffset + wanted - row]);
-    }
-    row += batch.count;
-  }
-  return places;
 }

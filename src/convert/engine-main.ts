@@ -10,14 +10,18 @@ import { startConversion } from './engine/conversion.ts';
 import type { FrameReader } from './engine/frame-reader.ts';
 import { frameReader } from './engine/frame-reader.ts';
 import { startInference } from './engine/inference.ts';
+import { proveJob } from './engine/proof.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import { decodeBatch } from './frames.ts';
 import type { Command, EngineOptions, Message } from './protocol.ts';
 import { FRAME, OUTPUT_FD } from './protocol.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as EngineOptions;
-const watch = options.crashMarker === undefined && options.hangMarker === undefined ? undefined : obeyMarkers;
-const RESOURCE = /out of memory|no space left|could not write|disk|temp.*director/i;
+const { crashMarker, hangMarker, failMarker } = options;
+const watch = [crashMarker, hangMarker, failMarker].every((one) => one === undefined) ? undefined : obeyMarkers;
+// Beginnings only: further on a message may quote a record.
+const RESOURCE = /^(Out of Memory Error|IO Error|ENOSPC|EDQUOT|EMFILE|ENFILE|ENOMEM|EROFS|EIO|EACCES)\b/;
+const BROKEN = /^(INTERNAL|FATAL) Error/i;
 
 // While a query runs the event loop turns, and the end of standard input tells that the server is gone.
 process.stdin
@@ -39,8 +43,7 @@ for (;;) {
   if (command === undefined) process.exit(0);
   await run(command).then(say, (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    say({ kind: 'failed', message, resource: RESOURCE.test(message) || ['ENOSPC', 'EDQUOT', 'EMFILE'].includes(code) });
+    say({ kind: 'failed', message, resource: RESOURCE.test(message), broken: BROKEN.test(message) });
   });
 }
 
@@ -74,6 +77,11 @@ async function run(command: Command): Promise<Message> {
       rssBytes: process.memoryUsage.rss(),
     };
   }
+  if (command.kind === 'prove') {
+    feed(() => undefined);
+    await proveJob(connection, command.job, process.cwd());
+    return { kind: 'proved', rssBytes: process.memoryUsage.rss() };
+  }
   const conversion = startConversion(command.job, command.deadly, { scratch: process.cwd(), watch });
   try {
     feed((batch) => conversion.add(batch));
@@ -96,8 +104,9 @@ function feed(add: (batch: RecordBatch) => void): void {
 }
 
 function obeyMarkers(data: Buffer): void {
-  if (options.crashMarker !== undefined && data.includes(options.crashMarker)) process.kill(process.pid, 'SIGSEGV');
-  while (options.hangMarker !== undefined && data.includes(options.hangMarker));
+  if (crashMarker !== undefined && data.includes(crashMarker)) process.kill(process.pid, 'SIGSEGV');
+  if (hangMarker !== undefined && data.includes(hangMarker)) for (;;);
+  if (failMarker !== undefined && data.includes(failMarker)) throw new Error('Conversion Error: a text says so');
 }
 
 /** Blocks until the server has taken it: the event loop does not turn while the engine waits for frames. */

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { LakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Clock } from '../ports/clock.ts';
 import { batchFrames, commandFrame } from './frames.ts';
@@ -30,13 +31,20 @@ export interface EngineProcessOptions extends EngineOptions {
 
 /** An engine ended in the middle of its work. */
 export class EngineDeathError extends Error {
-  constructor(message: string) {
+  /** Ended by somebody else or for want of memory, so not by a record. */
+  readonly fromOutside: boolean;
+
+  constructor(message: string, fromOutside = false) {
     super(message);
     this.name = 'EngineDeathError';
+    this.fromOutside = fromOutside;
   }
 }
 
 const ERROR_CHARS = 2000;
+/** How the kernel short of memory, a service manager or a person ends a process; faults of its own end it by other signals. */
+const OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
+const HEAP_FULL = /heap out of memory|Cannot allocate memory|std::bad_alloc/;
 /** A busy machine may take long to start a process. */
 const START_MS = 60_000;
 const SUFFIX = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -140,7 +148,8 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
     ready = true;
   } catch (error) {
     await kill();
-    throw error;
+    // No record was in it yet.
+    throw new LakewardError('convert-failed', `an engine does not start: ${String(error)}`, { cause: error });
   }
   return { pid: child.pid ?? 0, run, alive: watch.alive, kill };
 }
@@ -171,7 +180,8 @@ function watchChild(child: ChildProcess): ChildWatch {
   const ended = new Promise<never>((_, reject) => {
     const end = (how: string): void => {
       alive = false;
-      reject(new EngineDeathError(`the engine ended: ${how}${errors === '' ? '' : `; ${errors.trim()}`}`));
+      const fromOutside = OUTSIDE.has(how) || HEAP_FULL.test(errors);
+      reject(new EngineDeathError(`the engine ended: ${how}${errors === '' ? '' : `; ${errors.trim()}`}`, fromOutside));
     };
     child.once('error', (error) => end(error.message));
     child.once('close', (code, signal) => end(signal ?? `exit code ${code}`));

@@ -19,9 +19,10 @@ export const OUTPUT_FD = 1;
 
 export interface EngineOptions {
   readonly memoryBytes: number;
-  /** Test aids: texts that kill or hang the engine when a record holds them. */
+  /** Test aids: texts on which the engine dies, hangs or fails when a record holds them. */
   readonly crashMarker?: string;
   readonly hangMarker?: string;
+  readonly failMarker?: string;
 }
 
 /** Shard and offset of a record the engine has died on before. */
@@ -29,6 +30,8 @@ export type RecordPlace = readonly [shard: number, offset: number];
 
 export type Command =
   | { readonly kind: 'convert'; readonly job: ConvertJob; readonly deadly: readonly RecordPlace[] }
+  /** Does the job on records without values: what fails then is no record's fault. */
+  | { readonly kind: 'prove'; readonly job: ConvertJob }
   | { readonly kind: 'infer'; readonly eventTime: EventTime; readonly fields: readonly string[] }
   /** All batches of the command were sent: finish and answer. */
   | { readonly kind: 'end' };
@@ -44,5 +47,6 @@ export type Message =
   | { readonly kind: 'alive' }
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
-  /** The command failed, the engine lives. `resource`: memory or disk, not the rows. */
-  | { readonly kind: 'failed'; readonly message: string; readonly resource: boolean };
+  | { readonly kind: 'proved'; readonly rssBytes: number }
+  /** The command failed, the engine lives. `resource`: memory or disk, not the rows; `broken`: it is of no further use. */
+  | { readonly kind: 'failed'; readonly message: string; readonly resource: boolean; readonly broken: boolean };

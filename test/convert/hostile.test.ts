@@ -194,43 +194,6 @@ describe('hostile records', () => {
 });
 
 describe('engines', () => {
-  it('that die on a record are replaced, and the record is rejected', async () => {
-    const crashing = await bench({ crashMarker: 'KILL' });
-    try {
-      const records = Array.from({ length: 300 }, (_, id) => ({
-        id,
-        ...(id === 17 || id === 250 ? { note: 'KILL' } : {}),
-      }));
-      const plan = { version: 1, misfit: 'extra', columns: columns({ id: INT64 }) } as const;
-      const given = await crashing.job({ plan });
-      const result = await crashing.converter.convert(
-        given,
-        source(batchOf(records.slice(0, 100)), batchOf(records.slice(100), 2, 5)),
-      );
-      expect((await rejectedRows(result)).map(({ code, shard, offset }) => [code, shard, offset])).toEqual([
-        ['engine-crash', 0, 17],
-        ['engine-crash', 2, 155],
-      ]);
-      expect((await allRows(result)).length).toBe(298);
-      expect(readdirSync(given.directory).sort()).toEqual(['rejected.ndjson', 'spool-0.parquet']);
-    } finally {
-      await crashing.close();
-    }
-  }, 60_000);
-
-  it('that hang are killed and replaced', async () => {
-    const hanging = await bench({ hangMarker: 'HANG', hangMs: 2000 });
-    try {
-      const result = await hanging.converter.convert(
-        await hanging.job({}),
-        source(batchOf([{ id: 1 }, { id: 2, x: 'HANG' }])),
-      );
-      expect((await rejectedRows(result)).map(({ code, offset }) => [code, offset])).toEqual([['engine-crash', 1]]);
-    } finally {
-      await hanging.close();
-    }
-  }, 60_000);
-
   it('leave nothing in the scratch folder', async () => {
     expect(readdirSync(join(made.folder, 'scratch')).every((name) => name.startsWith('engine-'))).toBe(true);
     const engine = join(made.folder, 'scratch', 'engine-0');

@@ -130,7 +130,7 @@ export function startConversion(
 }
 
 /** A name that no column has, whatever its case. */
-function freeKey({ plan }: ConvertJob): string {
+export function freeKey({ plan }: ConvertJob): string {
   const taken = new Set([...plan.columns.map(({ name }) => name.toLowerCase()), EXTRA_COLUMN]);
   let key = 'partition_number';
   while (taken.has(key)) key += '_';

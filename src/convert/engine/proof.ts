@@ -1,0 +1,24 @@
+/**
+ * Whether a job works at all: its COPYs, alone and in a group, over one row without values each. What fails here would fail for
+ * every record: names, types, formats, the target folder, the engine itself.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { EXTRA_COLUMN } from '../../model/column-plan.ts';
+import type { ConvertJob } from '../../ports/converter.ts';
+import { freeKey } from './conversion.ts';
+import { copyOut } from './copy-out.ts';
+import { openSpools } from './spools.ts';
+
+/** Throws what the engine throws. */
+export async function proveJob(connection: DuckDBConnection, job: ConvertJob, scratch: string): Promise<void> {
+  const numberKey = freeKey(job);
+  const spools = openSpools({ folder: scratch, numberKey, singlesMax: 1, groupMax: 1 });
+  try {
+    for (const number of [0, 1]) {
+      spools.addText({ number, text: '', rows: 1, eventMinMs: 0, eventMaxMs: 0 }, `{"${EXTRA_COLUMN}":null}`);
+    }
+    for (const spool of spools.finish()) await copyOut(connection, spool, { ...job, numberKey });
+  } finally {
+    spools.close();
+  }
+}
