@@ -60,6 +60,20 @@ export function brokerSuite({ name, capabilities, storage }: BrokerSuiteOptions)
         expect(records.filter(({ shard }) => shard === 0)).toHaveLength(1);
       });
 
+      test('keeps a copy: the memory of a batch may be used again once its append has settled', async () => {
+        const batch = textBatch([...texts(1, 'a'), ...texts(2, 'b'), ...texts(1, 'c'.repeat(100))], clock.nowMs());
+        await broker.append(ID, batch);
+        for (const part of [batch.keys, batch.keyEnds, batch.data, batch.dataEnds, batch.shards]) part.fill(1);
+        await put(texts(1, 'd'));
+        const { records } = await readAll(broker, ID, startOf(SHARDS));
+        const kept = records.filter(({ shard }) => shard === 1).map(({ key, data }) => [key, data]);
+        expect(kept).toEqual([
+          ['key-a', 'a'],
+          [`key-${'c'.repeat(100)}`, 'c'.repeat(100)],
+          ['key-d', 'd'],
+        ]);
+      });
+
       test('keeps records without key and data', async () => {
         await put([{ shard: 2, key: '', data: '' }]);
         expect(await dataFrom(at(2, 0))).toEqual(['']);

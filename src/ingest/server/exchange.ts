@@ -57,23 +57,24 @@ export interface BodyBounds {
 
 /** Memory taken for what a body says is to come, as a multiple of what has come. */
 const CLAIM_FACTOR = 16;
+const EMPTY = Buffer.alloc(0);
 
 /** Reads a body as sent, in memory of the exchange's reservation. Throws `body-too-large`, `broker-overloaded`, `body-invalid` (broken off or too slow). */
 export function readBody({ request, reservation }: Exchange, bounds: BodyBounds): Promise<Buffer> {
-  const told = headerOf(request, 'content-length');
+  const toldBytes = Number(headerOf(request, 'content-length') ?? 0) || 0;
   const deadlineMs = bounds.clock.monotonicMs() + bounds.timeoutMs;
   return new Promise((resolve, reject) => {
     let whole: Buffer | undefined;
     let length = 0;
-    /** Copied at once: chunks that wait for the last one outlive the collector's cheap rounds. */
     const joined = (head: Buffer, at: number, chunk: Buffer): Buffer => {
       let target = head;
       if (head.length < length) {
         // A claim of many bytes to come takes some memory, in proportion to what has come.
-        target = reservation.memory(Math.max(length, Math.min(Number(told) || 0, length * CLAIM_FACTOR)));
+        target = reservation.memory(Math.max(length, Math.min(toldBytes, length * CLAIM_FACTOR)));
         head.copy(target, 0, 0, at);
       }
       chunk.copy(target, at);
+      letGo(chunk);
       return target;
     };
     const check = (bytes: number): void => {
@@ -95,18 +96,27 @@ export function readBody({ request, reservation }: Exchange, bounds: BodyBounds)
       } catch (error) {
         return fail(error);
       }
-      whole = whole === undefined ? chunk : joined(whole, length - chunk.length, chunk);
+      whole = whole === undefined && length >= toldBytes ? chunk : joined(whole ?? EMPTY, length - chunk.length, chunk);
     };
     try {
-      if (told !== undefined) check(Number(told) || 0);
+      check(toldBytes);
     } catch (error) {
       return fail(error);
     }
     request.on('data', onData);
-    request.once('end', () => resolve(whole?.subarray(0, length) ?? Buffer.alloc(0)));
+    request.once('end', () => resolve(whole?.subarray(0, length) ?? EMPTY));
     request.once('error', (cause) => fail(new LakewardError('body-invalid', 'the body broke off', { cause })));
     request.once('close', () => fail(new LakewardError('body-invalid', 'the body broke off')));
   });
+}
+
+/**
+ * Frees a chunk that was copied, if its memory is its own. Left to the collector, the chunks of a few requests outweigh all else it
+ * knows of, and it goes through the whole heap again and again to be rid of them.
+ */
+function letGo(chunk: Buffer): void {
+  const memory = chunk.buffer;
+  if (chunk.length === memory.byteLength && memory instanceof ArrayBuffer) memory.transfer(0);
 }
 
 function tooSlow(timeoutMs: number): LakewardError {
