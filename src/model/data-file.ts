@@ -55,7 +55,7 @@ export const REJECT_CODES = {
   'event-time-missing': 'The record has no event time.',
   'event-time-invalid': 'The event time is not in the declared form.',
   'event-time-future': 'The event time is later than arrival by more than the bound.',
-  'partition-value-invalid': 'A field of the layout is missing, or too long to be a folder name.',
+  'partition-value-invalid': 'A field of the layout is an object, an array, or too long to be a folder name.',
   'engine-crash': 'The conversion engine dies on this record.',
 } as const;
 export type RejectCode = keyof typeof REJECT_CODES;

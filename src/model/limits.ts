@@ -38,8 +38,8 @@ export const LIMITS = {
   retentionMsMin: HOUR_MS,
   retentionMsMax: 8760 * HOUR_MS,
   retentionMsDefault: 24 * HOUR_MS,
-  /** Partitions written by one COPY of the converter; a batch with more is sorted and written in ranges. */
-  partitionsPerPartMax: 500,
+  /** Partitions written by one COPY of the converter; a batch with more is written in several. More would cost memory and save nothing. */
+  partitionsPerPartMax: 64,
   /** Partitions of one landing; rows of further partitions wait for the next. */
   partitionsPerLandingMax: 10_000,
   /** One encoded partition value, bytes; longer ones are rejects. */

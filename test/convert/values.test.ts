@@ -188,7 +188,7 @@ describe('formats', () => {
     },
   );
 
-  it.each(['none', 'gzip'] as const)('CSV (%s) follows RFC 4180', async (compression) => {
+  it.each(['none', 'gzip'] as const)('CSV (%s) follows RFC 4180, also in its line ends', async (compression) => {
     const result = await made.converter.convert(
       await made.job({ plan, format: 'csv', compression }),
       source(batchOf(records)),
@@ -201,7 +201,19 @@ describe('formats', () => {
         '2,"",,,',
         '3,,,,',
         '',
-      ].join('\n'),
+      ].join('\r\n'),
+    );
+  });
+
+  it('CSV quotes every text that holds a character of its own', async () => {
+    const plan = { version: 1, misfit: 'reject', columns: columns({ id: INT64, note: STRING }) } as const;
+    const notes = ['a\rb', 'a\nb', 'a\r\nb', 'a"b', 'a,b'];
+    const result = await made.converter.convert(
+      await made.job({ plan, format: 'csv', compression: 'none' }),
+      source(batchOf(notes.map((note, id) => ({ id, note })))),
+    );
+    expect(await textOf(result.files[0]?.local ?? '')).toBe(
+      ['id,note,_extra', ...notes.map((note, id) => `${id},"${note.replaceAll('"', '""')}",`), ''].join('\r\n'),
     );
   });
 

@@ -86,7 +86,7 @@ function formatOptions({ format, compression }: CopyJob): string[] {
         ...(compression === 'zstd' ? ['COMPRESSION_LEVEL 1'] : []),
       ];
     case 'csv':
-      return ['FORMAT csv', 'HEADER', `COMPRESSION ${compression}`];
+      return ['FORMAT csv', 'HEADER', "NEW_LINE '\\r\\n'", `COMPRESSION ${compression}`];
     default:
       return ['FORMAT csv', 'HEADER false', "QUOTE ''", "ESCAPE ''", "DELIMITER '\x01'", `COMPRESSION ${compression}`];
   }
