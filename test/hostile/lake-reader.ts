@@ -24,18 +24,18 @@ export async function everyFile(folder: string): Promise<string[]> {
 }
 
 export async function landedRows(lake: string, prefix: string): Promise<Row[]> {
-  const rows: Row[] = [];
+  const files: Row[][] = [];
   for (const path of await everyFile(join(lake, prefix)).catch(() => [])) {
     if (path.split('/').some((segment) => segment.startsWith('_'))) continue;
     const bytes = await readFile(join(lake, prefix, path));
     if (path.endsWith('.parquet')) {
       const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-      rows.push(...(await parquetReadObjects({ file, compressors })));
+      files.push(await parquetReadObjects({ file, compressors }));
     } else {
-      rows.push(...linesOf(bytes));
+      files.push(linesOf(bytes));
     }
   }
-  return rows;
+  return files.flat();
 }
 
 /** The `id` of every landed row, ascending. */

@@ -11,7 +11,7 @@ import type { RunningServer } from '../../src/app/compose.ts';
 import { startServer } from '../../src/app/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 export interface Place {
   /** Holds `data/` and `lake/`, unless the settings say otherwise. */
