@@ -20,9 +20,10 @@ export interface BatchBounds {
 export type Memory = (bytes: number) => Buffer;
 
 export interface BatchWriter {
-  readonly count: number;
-  /** Bytes of keys and data written. */
-  readonly bytes: number;
+  /** Records added. A method: getters would give every writer a type of its own, and the callers slow code. */
+  count(): number;
+  /** Bytes of keys and data added. */
+  bytes(): number;
   /** Adds a record whose data is base64 text, or says false when it is not; then nothing was added. */
   addBase64(base64: string, key: string, shard: ShardIndex | undefined): boolean;
   addBytes(data: Uint8Array, key: string): void;
@@ -79,12 +80,8 @@ export function batchWriter(bounds: BatchBounds, memory: Memory): BatchWriter {
   }
 
   return {
-    get count() {
-      return count;
-    },
-    get bytes() {
-      return keyEnd + dataEnd;
-    },
+    count: () => count,
+    bytes: () => keyEnd + dataEnd,
     decode,
     addBase64(base64, key, shard) {
       if (!decode(base64)) return false;

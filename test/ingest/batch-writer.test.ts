@@ -53,7 +53,9 @@ describe('a batch', () => {
     fc.assert(
       fc.property(fc.array(record, { minLength: 1 }), (records) => {
         const keyBytes = records.reduce((sum, [key]) => sum + Buffer.byteLength(key), 0);
-        const writer = batchWriter({ records: records.length, keyBytes, dataBytes: 50 * records.length }, Buffer.alloc);
+        const writer = batchWriter({ records: records.length, keyBytes, dataBytes: 50 * records.length }, (bytes) =>
+          Buffer.alloc(bytes),
+        );
         for (const [i, [key, data, shard]] of records.entries()) {
           if (i % 2 === 0) writer.addBytes(data, key);
           else expect(writer.addBase64(Buffer.from(data).toString('base64'), key, asShard(shard))).toBe(true);
@@ -68,7 +70,7 @@ describe('a batch', () => {
           expect(batch.shards[i]).toBe(i % 2 === 0 ? shardOf(router, key) : shard);
           [keyStart, dataStart] = [keyEnd, dataEnd];
         }
-        expect(writer.bytes).toBe(batch.keys.length + batch.data.length);
+        expect(writer.bytes()).toBe(batch.keys.length + batch.data.length);
       }),
     );
   });
@@ -76,7 +78,7 @@ describe('a batch', () => {
   test('takes base64 as it is defined, and nothing else', () => {
     const router = shardRouter(evenShards(1));
     const take = (text: string): Buffer | undefined => {
-      const writer = batchWriter({ records: 1, keyBytes: 3, dataBytes: text.length }, Buffer.alloc);
+      const writer = batchWriter({ records: 1, keyBytes: 3, dataBytes: text.length }, (bytes) => Buffer.alloc(bytes));
       return writer.addBase64(text, 'k', undefined) ? Buffer.from(writer.finish(router, 0).data) : undefined;
     };
     fc.assert(

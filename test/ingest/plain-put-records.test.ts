@@ -29,7 +29,7 @@ function takenBySlowWay(body: Buffer): Taken | undefined {
   try {
     const input = parseJsonBody(body) as { StreamName: string; Records: WireRecord[] };
     putRecords.check?.(input);
-    const options = { arrivalMs: 7, nameOf: String, memory: Buffer.alloc };
+    const options = { arrivalMs: 7, nameOf: String, memory: (bytes: number) => Buffer.alloc(bytes) };
     return { streamName: input.StreamName, batch: gatherRecords(input.Records, { router } as LiveStream, options) };
   } catch {
     return undefined;

@@ -12,7 +12,7 @@ export interface Reservation {
   /** Takes more. Throws `broker-overloaded` when it does not fit. */
   add(bytes: number): void;
   /** Memory for bytes that were added, or are made of them; anything may be in it. It is another request's after the release. */
-  memory(bytes: number): Buffer;
+  readonly memory: (bytes: number) => Buffer;
   /** Gives everything back. Idempotent. */
   release(): void;
 }

@@ -55,7 +55,7 @@ export function readPlainPutRecords(body: Buffer, memory: Memory): PlainPutRecor
   if (!take(cursor, CLOSE_BRACE)) return undefined;
   skipBlanks(cursor);
   if (cursor.at !== body.length || streamName === undefined || writer === undefined) return undefined;
-  if (!/^[a-zA-Z0-9_.-]{1,128}$/.test(streamName) || writer.bytes > LIMITS.putRecordsBytesMax) return undefined;
+  if (!/^[a-zA-Z0-9_.-]{1,128}$/.test(streamName) || writer.bytes() > LIMITS.putRecordsBytesMax) return undefined;
   return { streamName, writer };
 }
 
@@ -66,9 +66,9 @@ function readRecords(cursor: Cursor, memory: Memory): BatchWriter | undefined {
   const writer = batchWriter({ records: LIMITS.putRecordsMax, keyBytes, dataBytes: (length >> 2) * 3 }, memory);
   let bytes = 0;
   do {
-    if (writer.count === LIMITS.putRecordsMax || !readRecord(cursor, writer)) return undefined;
-    if (writer.bytes - bytes > LIMITS.recordBytesMax) return undefined;
-    bytes = writer.bytes;
+    if (writer.count() === LIMITS.putRecordsMax || !readRecord(cursor, writer)) return undefined;
+    if (writer.bytes() - bytes > LIMITS.recordBytesMax) return undefined;
+    bytes = writer.bytes();
   } while (take(cursor, COMMA));
   return take(cursor, CLOSE_BRACKET) ? writer : undefined;
 }

@@ -45,13 +45,13 @@ export function gatherRecords(
     if (!writer.addBase64(Data, PartitionKey, shard)) {
       throw new WireError('SerializationException', `'${nameOf(i)}' is not base64 text`);
     }
-    if (writer.bytes - bytes > LIMITS.recordBytesMax) {
+    if (writer.bytes() - bytes > LIMITS.recordBytesMax) {
       throw new WireError(
         'InvalidArgumentException',
         `'${nameOf(i)}' exceeds ${LIMITS.recordBytesMax} bytes with its key.`,
       );
     }
-    bytes = writer.bytes;
+    bytes = writer.bytes();
   }
   if (bytes > LIMITS.putRecordsBytesMax) {
     throw new WireError('InvalidArgumentException', `Records size exceeds ${LIMITS.putRecordsBytesMax} bytes.`);

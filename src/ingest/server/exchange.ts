@@ -66,6 +66,7 @@ export function readBody({ request, reservation }: Exchange, bounds: BodyBounds)
   return new Promise((resolve, reject) => {
     let whole: Buffer | undefined;
     let length = 0;
+    let isWhole = false;
     const joined = (head: Buffer, at: number, chunk: Buffer): Buffer => {
       let target = head;
       if (head.length < length) {
@@ -104,9 +105,14 @@ export function readBody({ request, reservation }: Exchange, bounds: BodyBounds)
       return fail(error);
     }
     request.on('data', onData);
-    request.once('end', () => resolve(whole?.subarray(0, length) ?? EMPTY));
+    request.once('end', () => {
+      isWhole = true;
+      resolve(whole?.subarray(0, length) ?? EMPTY);
+    });
     request.once('error', (cause) => fail(new LakewardError('body-invalid', 'the body broke off', { cause })));
-    request.once('close', () => fail(new LakewardError('body-invalid', 'the body broke off')));
+    request.once('close', () => {
+      if (!isWhole) fail(new LakewardError('body-invalid', 'the body broke off'));
+    });
   });
 }
 
