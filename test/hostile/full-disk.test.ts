@@ -28,9 +28,13 @@ let disk: SmallDisk | undefined;
 let place: Place | undefined;
 let server: RunningServer | undefined;
 afterEach(async () => {
-  await server?.close('test over');
-  await place?.dispose();
-  disk?.dispose();
+  // The disk goes also when a server cannot be closed.
+  try {
+    await server?.close('test over');
+  } finally {
+    await place?.dispose();
+    disk?.dispose();
+  }
   [disk, place, server] = [undefined, undefined, undefined];
 });
 

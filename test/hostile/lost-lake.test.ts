@@ -17,9 +17,13 @@ let disk: SmallDisk | undefined;
 let place: Place;
 let server: RunningServer | undefined;
 afterEach(async () => {
-  await server?.close('test over');
-  await place.dispose();
-  disk?.dispose();
+  // The disk goes also when a server cannot be closed.
+  try {
+    await server?.close('test over');
+  } finally {
+    await place.dispose();
+    disk?.dispose();
+  }
   [disk, server] = [undefined, undefined];
 });
 

@@ -11,9 +11,13 @@ let disk: SmallDisk | undefined;
 let place: Place;
 let server: RunningServer;
 afterEach(async () => {
-  await server.close('test over');
-  await place.dispose();
-  disk?.dispose();
+  // The disk goes also when a server cannot be closed.
+  try {
+    await server.close('test over');
+  } finally {
+    await place.dispose();
+    disk?.dispose();
+  }
 });
 
 test('5,000 partitions in one batch land each in its folder', async () => {
