@@ -3,7 +3,7 @@
  * and of which kind it is, and a list of the other members. One set of arrays is reused for all records. The last of duplicate
  * keys wins, as in JSON.parse. Records without surprises need no decoding at all.
  */
-import { BROKEN, KIND, TOO_DEEP, scanEscaped, scanString, scanValue, skipSpace } from './json-scan.ts';
+import { BROKEN, KIND, TOO_DEEP, scanEscaped, scanString, scanValue, skipSpace, viewOf } from './json-scan.ts';
 import type { ScanNotes } from './json-scan.ts';
 
 export type ScanVerdict = 'ok' | 'not-json' | 'not-an-object' | 'too-deep';
@@ -40,6 +40,7 @@ const BROKEN_KEY = -2;
 export function recordMembers(slots: readonly string[]): RecordMembers {
   // A key with a backslash is written with an escape, so its own bytes never stand for it.
   const keys = slots.map((name) => (name.includes('\\') ? undefined : encoder.encode(name)));
+  const openings = slots.map(openingOf);
   const index = new Map(slots.map((name, slot) => [name, slot]));
   const from = new Int32Array(slots.length);
   const to = new Int32Array(slots.length);
@@ -48,6 +49,19 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
   const others = new Map<string, OtherMember>();
   let repeated = false;
   let lastKey = '';
+  let seen = 0;
+
+  /** The position after key and colon when the member at `at` has the slot, or -1: then its key is to be read. */
+  function afterOpening(bytes: Uint8Array, at: number, end: number, slot: number): number {
+    const opening = openings[slot];
+    if (opening === undefined || at + opening.words.length * 4 > end) return BROKEN;
+    const { words, lastMask } = opening;
+    const fours = viewOf(bytes);
+    const last = words.length - 1;
+    for (let i = 0; i < last; i++) if (fours.getInt32(at + i * 4, true) !== words[i]) return BROKEN;
+    if ((fours.getInt32(at + last * 4, true) & lastMask) !== words[last]) return BROKEN;
+    return at + opening.bytes;
+  }
 
   /** The slot of the key at [start, close), trying the one after `before` first: records mostly keep one order. */
   function slotOf(bytes: Uint8Array, start: number, close: number, before: number): number {
@@ -69,9 +83,10 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
   }
 
   function scan(bytes: Uint8Array, start: number, end: number): ScanVerdict {
-    kind.fill(KIND.none);
+    for (let i = 0; i < kind.length; i++) kind[i] = KIND.none;
     if (others.size > 0) others.clear();
     repeated = false;
+    seen = 0;
     notes.lineBreak = false;
     let at = skipSpace(bytes, start, notes);
     if (at >= end || bytes[at] !== 0x7b) return notAnObject(bytes, at, end);
@@ -80,12 +95,19 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
     const input = { bytes, end, depth: 1, notes };
     let slot = NO_SLOT;
     for (;;) {
-      const close = endOfKey(bytes, at, end);
-      if (close < 0) return 'not-json';
-      const found = slotOf(bytes, at + 1, close, slot);
-      const colon = skipSpace(bytes, close + 1, notes);
-      if (colon >= end || bytes[colon] !== 0x3a) return 'not-json';
-      const valueAt = skipSpace(bytes, colon + 1, notes);
+      const guess = slot + 1 < slots.length ? slot + 1 : 0;
+      let found = guess;
+      let close = 0;
+      let valueAt = afterOpening(bytes, at, end, guess);
+      if (valueAt < 0) {
+        close = endOfKey(bytes, at, end);
+        if (close < 0) return 'not-json';
+        found = slotOf(bytes, at + 1, close, slot);
+        const colon = skipSpace(bytes, close + 1, notes);
+        if (colon >= end || bytes[colon] !== 0x3a) return 'not-json';
+        valueAt = colon + 1;
+      }
+      valueAt = skipSpace(bytes, valueAt, notes);
       const valueEnd = valueAt < end ? scanValue(valueAt, input) : BROKEN;
       if (valueEnd < 0 || valueEnd > end) return valueEnd === TOO_DEEP ? 'too-deep' : 'not-json';
       if (found === NO_SLOT) {
@@ -102,6 +124,7 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
         from[found] = valueAt;
         to[found] = valueEnd;
         kind[found] = notes.kind;
+        seen++;
         slot = found;
       }
       at = skipSpace(bytes, valueEnd, notes);
@@ -125,10 +148,31 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
     kind,
     others: () => [...others.values()],
     other: (key) => others.get(key),
-    empty: () => others.size === 0 && kind.every((one) => one === KIND.none),
+    empty: () => others.size === 0 && seen === 0,
     plain: () => others.size === 0 && !repeated && !notes.lineBreak,
     scan,
   };
+}
+
+/** What a member of a slot mostly begins with, `"key":`, four bytes a word, so that it is compared in few steps. */
+interface Opening {
+  readonly words: Int32Array;
+  /** Bits of the last word that belong to it. */
+  readonly lastMask: number;
+  readonly bytes: number;
+}
+
+/** Undefined for a key that is never written like that. */
+function openingOf(name: string): Opening | undefined {
+  if (/["\\\p{Cc}]/u.test(name)) return undefined;
+  const text = encoder.encode(`"${name}":`);
+  const padded = new Uint8Array(Math.ceil(text.length / 4) * 4);
+  padded.set(text);
+  const words = new Int32Array(padded.buffer);
+  const mask = new Int32Array(
+    Uint8Array.from(padded.subarray(-4), (_, i) => (padded.length - 4 + i < text.length ? 255 : 0)).buffer,
+  );
+  return { words, lastMask: mask[0] ?? 0, bytes: text.length };
 }
 
 function keyText(bytes: Uint8Array, start: number, close: number): string {

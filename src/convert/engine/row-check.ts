@@ -69,6 +69,8 @@ export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }:
   let eventMs = 0;
   let line: string | undefined;
   let extra = false;
+  /** Column whose text is known to be a canonical time. */
+  let canonical = -1;
 
   function eventTimeOf(bytes: Buffer, path: FieldPath, arrivalMs: number): Reject | undefined {
     if (eventTime.from !== 'field') return undefined;
@@ -77,6 +79,7 @@ export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }:
     const kind = members.kind[path.slot] ?? KIND.none;
     if (path.rest.length === 0 && kind === KIND.text && form === 'iso') {
       ms = canonicalIsoMs(bytes, (members.from[path.slot] ?? 0) + 1, (members.to[path.slot] ?? 0) - 1);
+      if (ms !== undefined) canonical = path.slot;
     }
     if (ms === undefined) {
       const value = fieldText(bytes, members, path);
@@ -116,7 +119,8 @@ export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }:
       const from = members.from[i] as number;
       const to = members.to[i] as number;
       if (to - from <= (check.rawUpTo[kind] as number)) continue;
-      if (kind === KIND.text && check.quick?.(bytes, from + 1, to - 1) === true) continue;
+      if (check.quick !== undefined && kind === KIND.text && (i === canonical || check.quick(bytes, from + 1, to - 1)))
+        continue;
       const problem = look(bytes, i, check);
       if (problem !== undefined) return problem;
     }
@@ -172,6 +176,7 @@ export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }:
     const verdict = members.scan(bytes, from, to);
     if (verdict !== 'ok') return reject(verdict, REJECT_CODES[verdict], null);
     eventMs = arrivalMs;
+    canonical = -1;
     line = undefined;
     extra = false;
     const problem =

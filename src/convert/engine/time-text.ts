@@ -93,7 +93,19 @@ function pair(bytes: Uint8Array, at: number): number {
 
 const DAYS_IN = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
+let lastDate = 0;
+let lastDateMs: number | undefined;
+
+/** Most records are of the day of the one before. */
 function civilMs(year: number, month: number, day: number): number | undefined {
+  const date = (year * 100 + month) * 100 + day;
+  if (date === lastDate) return lastDateMs;
+  lastDateMs = dateMs(year, month, day);
+  lastDate = date;
+  return lastDateMs;
+}
+
+function dateMs(year: number, month: number, day: number): number | undefined {
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const last = (DAYS_IN[month - 1] ?? 0) + (month === 2 && leap ? 1 : 0);
   if (!(month >= 1 && month <= 12 && day >= 1 && day <= last)) return undefined;
