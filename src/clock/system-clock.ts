@@ -5,6 +5,8 @@ import { getRandomValues } from 'node:crypto';
 import type { Clock } from '../ports/clock.ts';
 import { uuidV7Maker } from './uuid-v7.ts';
 
+/** Random bytes are taken from the system in blocks: one call an id was measurable on the way of a request. */
+const RANDOM_BLOCK_BYTES = 4096;
 /** Longest delay a timer takes; a longer sleep is slept in parts. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -22,7 +24,21 @@ export function systemClock(): Clock {
       }
     },
     random: () => Math.random(),
-    uuid: uuidV7Maker(nowMs, (bytes) => getRandomValues(bytes)),
+    uuid: uuidV7Maker(nowMs, randomBytesInBlocks()),
+  };
+}
+
+/** Fills arrays of up to a block; each random byte is handed out once. */
+function randomBytesInBlocks(): (bytes: Uint8Array) => void {
+  const block = new Uint8Array(RANDOM_BLOCK_BYTES);
+  let used = RANDOM_BLOCK_BYTES;
+  return (bytes) => {
+    if (used + bytes.length > RANDOM_BLOCK_BYTES) {
+      getRandomValues(block);
+      used = 0;
+    }
+    bytes.set(block.subarray(used, used + bytes.length));
+    used += bytes.length;
   };
 }
 
