@@ -32,7 +32,7 @@ export interface DeliveryComplaint {
 export interface DeliveryStage extends Deliveries {
   /** Makes the catalog say what the configuration file declares; call before `open`. Throws `stream-not-found`, `argument-invalid`. */
   declare(specs: readonly DeliverySpec[]): Promise<void>;
-  /** Sweeps scratch, starts the engines and a worker for every delivery that is not paused. */
+  /** Sweeps scratch and starts a worker for every delivery that is not paused. Engines that still start are waited for by the first landing. */
   open(): Promise<void>;
   /** Lands what waits, as far as it fits into the time, then closes. */
   drain(options: { readonly withinMs: number }): Promise<void>;
@@ -114,7 +114,6 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     declare: (specs) => change((state) => declaration(state, specs, room.clock.nowMs())),
     async open() {
       await room.scratch.sweep();
-      await room.converter.open();
       unwatch = room.catalog.watch(() => {
         running.reconcile().catch((error: unknown) => log.error('deliveries do not follow the catalog', { error }));
       });
