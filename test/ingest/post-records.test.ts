@@ -213,6 +213,25 @@ describe('a request is refused as a whole', () => {
     expect(codeOf(await post(gzipSync(line(2001)), gzip))).toBe('body-too-large');
   });
 
+  test.each(['?partition-key=a', '?partitionkey=a', '?partitionKey=a&key=b', '?partitionKey=a&partitionKey=b'])(
+    'for a query that would be heeded in part only: %s',
+    async (query) => {
+      const { answer, stored } = await put('{"a":1}', {}, query);
+      expect([answer.status, codeOf(answer)]).toEqual([400, 'argument-invalid']);
+      expect(JSON.stringify(answer.json)).toContain('partitionKey');
+      expect(stored).toEqual([]);
+    },
+  );
+
+  test.each(['?form=earliest', '?from=earliest&from=latest'])(
+    'for a query of the reading route likewise: %s',
+    async (query) => {
+      const answer = await ask(`${door.url}/v1/streams/s/records${query}`, 'GET');
+      expect([answer.status, codeOf(answer)]).toEqual([400, 'argument-invalid']);
+      expect(JSON.stringify(answer.json)).toContain('from');
+    },
+  );
+
   test.each([
     ['broker-overloaded', 429],
     ['disk-full', 503],

@@ -22,6 +22,7 @@ import type { LiveStream, Streams } from '../streams.ts';
 import { inflate } from './inflate.ts';
 import type { KeyRule } from './partition-key.ts';
 import { keyRule } from './partition-key.ts';
+import { checkNames } from './query-value.ts';
 import type { RecordSpans } from './record-spans.ts';
 import { arraySpans, firstByte, lineSpans, wholeSpan } from './record-spans.ts';
 
@@ -40,6 +41,7 @@ interface Refusal {
   readonly reason: string;
 }
 
+const PARAMETERS = ['partitionKey', 'partitionKeyField'];
 const OPEN_BRACKET = 0x5b;
 const NDJSON_TYPES = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
 
@@ -49,6 +51,7 @@ export async function postRecords(name: string, exchange: Exchange, options: Pos
   const { request, reservation } = exchange;
   const stream = options.streams.get(name);
   const parameters = new URLSearchParams(exchange.query);
+  checkNames(parameters.keys(), PARAMETERS);
   const rule = keyRule({
     header: headerText(headerOf(request, 'x-partition-key')),
     query: parameters.get('partitionKey') ?? undefined,

@@ -17,6 +17,27 @@ export function integerIn(query: Readonly<Record<string, string>>, { name, fallb
   throw new LakewardError('argument-invalid', `${name} must be a whole number from ${min} to ${max}`);
 }
 
+/**
+ * Sees to it that a query holds nothing but what is heeded, each once: a mistyped name would be passed over in silence, and with it what
+ * the caller asked for. Throws `argument-invalid`.
+ */
+export function checkNames(given: Iterable<string>, accepted: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of given) {
+    if (!accepted.includes(name)) {
+      const told = `there is no query parameter '${name.slice(0, 80)}'; ${accepted.join(', ')} are accepted here`;
+      throw new LakewardError('argument-invalid', told);
+    }
+    if (seen.has(name)) throw new LakewardError('argument-invalid', `the query parameter ${name} is given twice`);
+    seen.add(name);
+  }
+}
+
+/** The names of a parsed query, those given several times as often as that. */
+export function namesOf(query: Readonly<Record<string, string | readonly string[]>>): string[] {
+  return Object.entries(query).flatMap(([name, value]) => (typeof value === 'string' ? name : value.map(() => name)));
+}
+
 /** Text of the query, undefined when it is empty or given twice. */
 export function textIn(query: Readonly<Record<string, string>>, name: string): string | undefined {
   const text: unknown = query[name];

@@ -13,8 +13,9 @@ import type { LocateAt } from '../../ports/broker.ts';
 import type { LiveStream } from '../streams.ts';
 import { shardsOf } from '../streams.ts';
 import type { Call, ControlApiOptions } from './route.ts';
-import { integerIn, textIn } from './query-value.ts';
+import { checkNames, namesOf, integerIn, textIn } from './query-value.ts';
 
+const PARAMETERS = ['from', 'cursor', 'limit', 'waitMs'];
 const READ_BYTES_MAX = 4 * MIB;
 const WAIT_MS_MAX = 30_000;
 const LIMIT_DEFAULT = 1000;
@@ -24,6 +25,7 @@ export async function readRecords(call: Call, options: ControlApiOptions): Promi
   const { broker, streams, metrics, closing } = options;
   const name = call.parameters['stream'] ?? '';
   const stream = streams.get(name);
+  checkNames(namesOf(call.query), PARAMETERS);
   const limit = integerIn(call.query, { name: 'limit', fallback: LIMIT_DEFAULT, min: 1, max: LIMITS.getRecordsMax });
   const waitMs = integerIn(call.query, { name: 'waitMs', fallback: 0, min: 0, max: WAIT_MS_MAX });
   const positions = await startOf(call, stream, options);
