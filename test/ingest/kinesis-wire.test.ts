@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ACTIONS } from '../../src/ingest/kinesis/actions.ts';
 import { LIMITS } from '../../src/model/limits.ts';
 import type { ShardDocument, StreamDocument } from '../../src/model/stream.ts';
 import type { OpenDoor } from './open-door.ts';
@@ -42,9 +43,12 @@ describe('the Kinesis wire checks in the order of AWS', () => {
 
   test('then the target', async () => {
     const answer = await call(door.url, '', {}, everythingWrong);
-    expect(answer).toMatchObject({ status: 400, text: '{"__type":"UnknownOperationException"}' });
+    expect(answer).toMatchObject({ status: 400, json: { __type: 'UnknownOperationException' } });
     expect(answer.headers.get('x-amzn-errortype')).toBe('UnknownOperationException');
-    expect((await call(door.url, 'SubscribeToShard', {})).json['__type']).toBe('UnknownOperationException');
+    const unserved = await call(door.url, 'SubscribeToShard', {});
+    expect(unserved.json['__type']).toBe('UnknownOperationException');
+    expect(unserved.json['message']).toContain("'Kinesis_20131202.SubscribeToShard' is not served here");
+    for (const action of ACTIONS.keys()) expect(unserved.json['message']).toContain(action);
   });
 
   test('then the form of the authentication', async () => {

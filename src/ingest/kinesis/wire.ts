@@ -103,7 +103,7 @@ async function act(exchange: Exchange, action: Action | undefined, options: Wire
   const plain = formProblem === undefined && body.length > 0 ? action?.runPlain?.(body, context) : undefined;
   if (plain !== undefined) return plain;
   const input = body.length === 0 ? {} : parseJsonBody(body);
-  if (action === undefined) throw new WireError('UnknownOperationException');
+  if (action === undefined) throw unknownOperation(exchange);
   if (formProblem !== undefined) throw new WireError(formProblem.type, formProblem.message);
   if (action.check === undefined) checkInput(action.input, input);
   else action.check(input);
@@ -130,6 +130,13 @@ function count(
 function actionOf({ request }: Exchange): Action | undefined {
   const target = headerOf(request, 'x-amz-target') ?? '';
   return target.startsWith(TARGET_PREFIX) ? ACTIONS.get(target.slice(TARGET_PREFIX.length)) : undefined;
+}
+
+function unknownOperation({ request }: Exchange): WireError {
+  const target = headerOf(request, 'x-amz-target') ?? '';
+  const given = target === '' ? 'X-Amz-Target is missing' : `'${target.slice(0, 100)}' is not served here`;
+  const served = [...ACTIONS.keys()].join(', ');
+  return new WireError('UnknownOperationException', `${given}; served are ${TARGET_PREFIX}* with ${served}`);
 }
 
 function mediaType({ request }: Exchange): string {
