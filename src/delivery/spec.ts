@@ -7,16 +7,21 @@ import type { TimeForm } from '../model/column-plan.ts';
 import type { Compression, DataFormat, DeliverySpec, EventTime, FlushRule, SchemaSource } from '../model/delivery.ts';
 import type { StartPosition } from '../model/delivery.ts';
 import { CODECS } from '../model/delivery.ts';
-import { lakePath } from '../model/lake-path.ts';
+import { LAKE_PATH_BYTES_MAX, lakePath } from '../model/lake-path.ts';
 import { GIB, LIMITS, MIB } from '../model/limits.ts';
 import { isName } from '../model/stream.ts';
 import { parseBytes, parseDurationMs } from '../model/units.ts';
 import { compileLayout } from '../partition/layout.ts';
+import { parseTemplate, pathBytesMax } from '../partition/template.ts';
 import { planFromAvro } from '../schema/avro-plan.ts';
+import { dataFileName, extensionOf } from './file-name.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
 
 const DAY_MS = 86_400_000;
+/** As file names have them at their longest. */
+const WIDEST_NONCE = '0'.repeat(32);
+const WIDEST_NUMBER = 9_999_999;
 
 export const SPEC_DEFAULTS = {
   layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/',
@@ -31,6 +36,11 @@ const KEYS = [
   'allowedLatenessMs', 'format', 'compression', 'schema', 'flush', 'start',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
+/** Names are folders and begin file names: some are the product's own, and readers skip those that begin with `_` or `.`. */
+const OWN_NAME = {
+  accepted: `${NAME.accepted}, not beginning with _ or . and not lake.json`,
+  test: (text: string) => isName(text) && !/^[_.]|^lake\.json$/i.test(text),
+};
 const PREFIX_ACCEPTED = 'folders joined by /, none of them empty or starting with _ or .';
 const FORMATS = Object.keys(CODECS) as DataFormat[];
 const FORMS: readonly TimeForm[] = ['iso', 's', 'ms', 'us'];
@@ -51,7 +61,7 @@ export function parseDeliverySpec(input: unknown): DeliverySpec {
   const whole = read.object('', input, KEYS);
   if (whole === undefined) read.finish('the delivery');
   const given = whole ?? {};
-  const name = read.text('name', given['name'], NAME);
+  const name = read.text('name', given['name'], OWN_NAME);
   const format = read.choice('format', given['format'] ?? SPEC_DEFAULTS.format, {
     accepted: FORMATS,
     standIn: SPEC_DEFAULTS.format,
@@ -73,6 +83,7 @@ export function parseDeliverySpec(input: unknown): DeliverySpec {
     flush: readFlush(read, given['flush'] ?? {}),
     start: readStart(read, given['start'] ?? 'earliest'),
   };
+  requireRoom(read, spec);
   read.finish(name === '' ? 'the delivery' : `delivery '${name}'`);
   return spec;
 }
@@ -85,6 +96,18 @@ function readPrefix(read: SpecReader, value: unknown): string {
     return read.fault({ path: 'prefix', value, accepted: PREFIX_ACCEPTED }, '');
   }
   return read.checked('prefix', value, () => lakePath(text)) ?? '';
+}
+
+/** The longest path a file of this delivery can get must be one the lake takes, or landing would fail for ever. */
+function requireRoom(read: SpecReader, { name, prefix, layout, format, compression }: DeliverySpec): void {
+  const parts = { delivery: name, firstArrivalMs: 0, nonce: WIDEST_NONCE };
+  const file = dataFileName(parts, WIDEST_NUMBER, extensionOf(format, compression));
+  const folderBytes = new TextEncoder().encode(prefix).length + 1 + pathBytesMax(parseTemplate(layout));
+  const roomBytes = LAKE_PATH_BYTES_MAX - file.length;
+  if (folderBytes <= roomBytes) return;
+  const accepted = `prefix and layout of at most ${roomBytes} bytes together`;
+  const reason = `with the layout, whose fields take up to ${LIMITS.partitionValueBytesMax} bytes each, folders may take ${folderBytes} bytes; at most ${roomBytes} leave room for file names`;
+  read.fault({ path: 'prefix', value: prefix, accepted, reason }, undefined);
 }
 
 function readLayout(read: SpecReader, value: unknown): string {

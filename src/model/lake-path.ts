@@ -9,7 +9,7 @@ declare const brand: unique symbol;
 export type LakePath = string & { readonly [brand]: 'LakePath' };
 
 const SEGMENT_BYTES_MAX = 255;
-const PATH_BYTES_MAX = 1024;
+export const LAKE_PATH_BYTES_MAX = 1024;
 /** Folder of the product's own files: logs, stages, completeness markers. */
 export const SYSTEM_FOLDER = '_lakeward';
 /** Folder of rows that could not land. */
@@ -29,10 +29,10 @@ export function lakePath(text: string): LakePath {
       bytes.encode(segment).length > SEGMENT_BYTES_MAX;
     if (bad) throw new LakewardError('argument-invalid', `'${segment}' cannot be a part of a lake path ('${text}')`);
   }
-  if (bytes.encode(text).length > PATH_BYTES_MAX) {
+  if (bytes.encode(text).length > LAKE_PATH_BYTES_MAX) {
     throw new LakewardError(
       'argument-invalid',
-      `a lake path has at most ${PATH_BYTES_MAX} bytes ('${text.slice(0, 80)}…')`,
+      `a lake path has at most ${LAKE_PATH_BYTES_MAX} bytes ('${text.slice(0, 80)}…')`,
     );
   }
   return text as LakePath;

@@ -18,7 +18,8 @@ export type LayoutPart =
 /** One folder of the path. */
 export type LayoutSegment = readonly LayoutPart[];
 
-const SEGMENT_BYTES_MAX = 255;
+/** What a file system takes for a name, less `.json`: the marker of a closed partition is named after its last folder. */
+const SEGMENT_BYTES_MAX = 250;
 const LAYOUT_BYTES_MAX = 640;
 const LITERAL = /[A-Za-z0-9_.=:,@+-]/;
 const LIKE_A_UNIT = /^([yYMdDHhmsS])\1+$/;
@@ -42,11 +43,16 @@ export function parseTemplate(template: string): LayoutSegment[] {
     segments.push(segment);
     at += text.length + 1;
   }
-  const widest = segments.reduce((sum, segment) => sum + segmentBytesMax(segment) + 1, 0);
+  const widest = pathBytesMax(segments);
   if (widest > LAYOUT_BYTES_MAX) {
     throw invalid(template, 0, `its paths may take ${widest} bytes, at most ${LAYOUT_BYTES_MAX} are accepted`);
   }
   return segments;
+}
+
+/** Bytes of the longest partition, with a slash behind every folder. */
+export function pathBytesMax(segments: readonly LayoutSegment[]): number {
+  return segments.reduce((sum, segment) => sum + segmentBytesMax(segment) + 1, 0);
 }
 
 function parseSegment(template: string, start: number, text: string): LayoutSegment {

@@ -1,7 +1,11 @@
 /** Specifications: defaults, texts, and every problem at once. */
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { dataFileName } from '../../src/delivery/file-name.ts';
 import { parseDeliverySpec } from '../../src/delivery/spec.ts';
 import { LakewardError } from '../../src/model/errors.ts';
+import { lakePath } from '../../src/model/lake-path.ts';
+import { compileLayout } from '../../src/partition/layout.ts';
 
 function problemsOf(input: unknown): { code: string; paths: string[] } {
   try {
@@ -13,6 +17,11 @@ function problemsOf(input: unknown): { code: string; paths: string[] } {
     return { code: error.code, paths: problems.map((problem) => problem.path) };
   }
   return { code: 'none', paths: [] };
+}
+
+/** Folders of 100 characters, so that only the whole is too long. */
+function prefixOf(chars: number): string {
+  return Array.from({ length: chars }, (_, i) => (i % 101 === 100 && i < chars - 1 ? '/' : 'p')).join('');
 }
 
 describe('a specification', () => {
@@ -96,6 +105,31 @@ describe('a specification', () => {
     ['argument-invalid', { eventFuture: '1h', eventFutureMs: 3 }],
   ])('%s for %j', (code, change) => {
     expect(problemsOf({ name: 'd', stream: 's', ...change }).code).toBe(code);
+  });
+
+  test.each(['.tmp', '_d', 'lake.json', 'Lake.JSON', '.', '..'])(
+    'has not the name %s, which is no folder of its own',
+    (name) => {
+      expect(problemsOf({ name, stream: 's', prefix: 'p' })).toEqual({ code: 'argument-invalid', paths: ['name'] });
+    },
+  );
+
+  test.each([
+    ['d', 'parquet'],
+    ['n'.repeat(128), 'parquet'],
+    ['d', 'ndjson'],
+  ])('leaves room for the longest path it can make: name %s, %s', (name, format) => {
+    const fields = 'a={a}/b={b}/c={c}/d={d}';
+    const spec = (chars: number) => ({ name, stream: 's', format, layout: fields, prefix: prefixOf(chars) });
+    const values = Array.from({ length: 4 }, () => 'é'.repeat(20) + 'x'.repeat(8));
+    const partition = compileLayout(fields).format({ timeMs: 0, fields: values }) ?? '';
+    expect(partition.length).toBe(4 * (2 + 128) + 3);
+    let chars = 1;
+    while (problemsOf(spec(chars + 1)).code === 'none') chars += 1;
+    expect(problemsOf(spec(chars + 1))).toEqual({ code: 'argument-invalid', paths: ['prefix'] });
+    const file = dataFileName({ delivery: name, firstArrivalMs: 0, nonce: randomUUID() }, 10_000, format);
+    const path = `${prefixOf(chars)}/${partition}/${file}`;
+    expect(lakePath(path).length).toBeGreaterThan(1024 - 16);
   });
 
   test.each([undefined, null, 'x', 3, []])('refuses %j', (input) => {

@@ -60,7 +60,7 @@ describe('layouts', () => {
     ['{a}/{a}', 4, 'twice'],
     ['a\\b', 1, "'\\'"],
     ['a%2F', 1, "'%'"],
-    [`${'x'.repeat(120)}{a}${'x'.repeat(120)}`, 0, '255 bytes'],
+    [`${'x'.repeat(120)}{a}${'x'.repeat(120)}`, 0, '250 bytes'],
   ])('refuses %s and says where and what is accepted', (template, position, words) => {
     const { message, position: at } = refusal(template);
     expect(at).toBe(position);
