@@ -7,13 +7,21 @@ import type { DeliveryDocument, DeliverySpec } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { StreamId } from '../model/stream.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
+import { clashes } from './neighbours.ts';
 import { planRemovals } from './plan-keeper.ts';
+import type { SpecProblem } from './spec-fields.ts';
+import { specReader } from './spec-fields.ts';
 
 export function creation(state: CatalogState, spec: DeliverySpec, nowMs: number): CatalogEdit[] {
   if (state.delivery.has(spec.name)) {
     throw new LakewardError('delivery-exists', `a delivery named '${spec.name}' exists`);
   }
   const streamId = streamIdOf(state, spec);
+  const read = specReader();
+  for (const { spec: other } of state.delivery.values()) {
+    for (const problem of clashes(spec, other)) read.fault(problem, undefined);
+  }
+  read.finish(`delivery '${spec.name}'`);
   return [edit({ spec, streamId, owner: 'api', createdMs: nowMs, paused: false })];
 }
 
@@ -35,25 +43,62 @@ export function pausing(state: CatalogState, name: string, paused: boolean): Cat
 
 /** What the file declares is created or taken over; what it declared once and no longer does is dropped. Landed files stay. */
 export function declaration(state: CatalogState, specs: readonly DeliverySpec[], nowMs: number): CatalogEdit[] {
+  checkDeclaration(state, specs, new Set());
   const edits: CatalogEdit[] = [];
-  const declared = new Set<string>();
   for (const spec of specs) {
-    if (declared.has(spec.name)) {
-      throw new LakewardError('argument-invalid', `delivery '${spec.name}' is declared twice`);
-    }
-    declared.add(spec.name);
-    const streamId = streamIdOf(state, spec);
     const known = state.delivery.get(spec.name);
-    if (known === undefined) edits.push(edit({ spec, streamId, owner: 'file', createdMs: nowMs, paused: false }));
-    else {
-      requireSameGround(known.spec, spec);
-      if (known.owner !== 'file' || !same(known.spec, spec)) edits.push(edit({ ...known, spec, owner: 'file' }));
-    }
+    if (known === undefined) {
+      edits.push(edit({ spec, streamId: streamIdOf(state, spec), owner: 'file', createdMs: nowMs, paused: false }));
+    } else if (known.owner !== 'file' || !same(known.spec, spec)) edits.push(edit({ ...known, spec, owner: 'file' }));
   }
+  const declared = new Set(specs.map(({ name }) => name));
   for (const [name, document] of state.delivery) {
     if (document.owner === 'file' && !declared.has(name)) edits.push(...dropping(state, name));
   }
   return edits;
+}
+
+/**
+ * Asks whether the file may declare these deliveries, with streams that are still to be made; changes nothing. Throws
+ * `stream-not-found` or `argument-invalid` with all problems, each with its path in the file.
+ */
+export function checkDeclaration(
+  state: CatalogState,
+  specs: readonly DeliverySpec[],
+  streamsToMake: ReadonlySet<string>,
+): void {
+  const read = specReader();
+  for (const problem of declarationProblems(specs)) read.fault(problem, undefined);
+  for (const [i, spec] of specs.entries()) {
+    const known = state.delivery.get(spec.name);
+    const problems = known === undefined ? [] : groundProblems(known.spec, spec);
+    for (const { spec: other, owner } of state.delivery.values()) {
+      if (owner === 'api' && !specs.some(({ name }) => name === other.name)) problems.push(...clashes(spec, other));
+    }
+    for (const problem of problems) read.fault({ ...problem, path: pathOf(i, problem.path) }, undefined);
+    if (state.stream.has(spec.stream) || streamsToMake.has(spec.stream)) continue;
+    const [path, reason] = [pathOf(i, 'stream'), `stream '${spec.stream}' does not exist`];
+    const accepted = 'a stream that exists or is declared';
+    read.fault({ path, value: spec.stream, accepted, reason, code: 'stream-not-found' }, undefined);
+  }
+  read.finish('the declared deliveries');
+}
+
+/** What keeps deliveries from being declared together, whatever exists. */
+export function declarationProblems(specs: readonly DeliverySpec[]): SpecProblem[] {
+  return specs.flatMap((spec, i) => {
+    const before = specs.slice(0, i);
+    const problems = before.flatMap((other) => clashes(spec, other));
+    if (before.some(({ name }) => name === spec.name)) {
+      const reason = `delivery '${spec.name}' is declared twice`;
+      problems.push({ path: 'name', value: spec.name, accepted: 'another name', reason });
+    }
+    return problems.map((problem) => ({ ...problem, path: pathOf(i, problem.path) }));
+  });
+}
+
+function pathOf(index: number, path: string): string {
+  return path === '' ? `deliveries[${index}]` : `deliveries[${index}].${path}`;
 }
 
 export function documentOf(state: CatalogState, name: string): DeliveryDocument {
@@ -78,13 +123,19 @@ function streamIdOf(state: CatalogState, spec: DeliverySpec): StreamId {
 }
 
 function requireSameGround(known: DeliverySpec, spec: DeliverySpec): void {
-  const problems = (['stream', 'prefix', 'start'] as const)
+  const read = specReader();
+  for (const problem of groundProblems(known, spec)) read.fault(problem, undefined);
+  read.finish(`delivery '${spec.name}'`);
+}
+
+function groundProblems(known: DeliverySpec, spec: DeliverySpec): SpecProblem[] {
+  return (['stream', 'prefix', 'start'] as const)
     .filter((path) => !same(known[path], spec[path]))
-    .map((path) => ({ path, value: spec[path], accepted: `${JSON.stringify(known[path])}, as it was created` }));
-  if (problems.length === 0) return;
-  const paths = problems.map(({ path, accepted }) => `${path} (${accepted})`).join(', ');
-  const message = `delivery '${spec.name}' cannot change ${paths}; make another delivery`;
-  throw new LakewardError('argument-invalid', message, { details: { problems } });
+    .map((path) => {
+      const accepted = `${JSON.stringify(known[path])}, as it was created`;
+      const reason = `cannot change (it is ${accepted}); make another delivery`;
+      return { path, value: spec[path], accepted, reason };
+    });
 }
 
 function dropping(state: CatalogState, name: string): CatalogEdit[] {

@@ -1,6 +1,7 @@
 /** Control of deliveries: who may change what, what survives a restart, and how the stage stops. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeliveryStage } from '../../src/delivery/deliveries.ts';
+import type { LakewardError } from '../../src/model/errors.ts';
 import type { World } from './stage-fixture.ts';
 import { inTime, makeWorld } from './stage-fixture.ts';
 
@@ -92,6 +93,54 @@ describe('the delivery stage', () => {
     expect((await stage.status()).map((one) => [one.spec.name, one.spec.format])).toEqual([['d', 'csv']]);
     expect(await world.landed('d/')).toEqual(['1']);
     await expect(stage.declare([spec({ prefix: 'x' })])).rejects.toMatchObject({ code: 'argument-invalid' });
+  });
+
+  test('refuses a delivery whose folder overlaps with that of another: no record shows twice below one folder', async () => {
+    await stage.create(spec({ prefix: 'lake/clicks' }));
+    for (const prefix of ['lake/clicks', 'lake', 'lake/clicks/raw', 'LAKE/Clicks']) {
+      const refused = stage.create(spec({ name: 'e', prefix }));
+      await expect(refused).rejects.toMatchObject({
+        code: 'argument-invalid',
+        details: { problems: [{ path: 'prefix' }] },
+      });
+      await expect(refused).rejects.toThrow("delivery 'd'");
+      await expect(stage.declare([spec({ name: 'e', prefix })])).rejects.toThrow("delivery 'd'");
+    }
+    await stage.create(spec({ name: 'e', prefix: 'lake/clicks2' }));
+    await stage.remove('d');
+    await stage.create(spec({ name: 'f', prefix: 'lake/clicks' }));
+  });
+
+  test('refuses names that differ only in case: on many disks they are one folder', async () => {
+    await stage.create(spec());
+    const refused = { code: 'argument-invalid', details: { problems: [{ path: 'name' }] } };
+    await expect(stage.create(spec({ name: 'D', prefix: 'x' }))).rejects.toMatchObject(refused);
+    await expect(stage.declare([spec({ name: 'D', prefix: 'x' })])).rejects.toMatchObject({
+      details: { problems: [{ path: 'deliveries[0].name' }] },
+    });
+  });
+
+  test('tells every problem of what the file declares, and then changes nothing', async () => {
+    await stage.create(spec());
+    const declared = stage.declare([
+      spec({ prefix: 'other' }),
+      spec({ name: 'a', prefix: 'p/q' }),
+      spec({ name: 'b', prefix: 'p', stream: 'none' }),
+      spec({ name: 'a', prefix: 'r' }),
+    ]);
+    const told = declared.catch((error: LakewardError) =>
+      (error.details?.['problems'] as { path: string }[]).map(({ path }) => path).toSorted(),
+    );
+    expect(await told).toEqual([
+      'deliveries[0].prefix',
+      'deliveries[2].prefix',
+      'deliveries[2].stream',
+      'deliveries[3].name',
+    ]);
+    await expect(stage.declare([spec({ name: 'a', stream: 'none' })])).rejects.toMatchObject({
+      code: 'stream-not-found',
+    });
+    expect((await stage.status()).map((one) => one.spec.name)).toEqual(['d']);
   });
 
   test('lands what waits when it is drained, and takes the time it is given at most', async () => {
