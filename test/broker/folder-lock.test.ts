@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lockFolder } from '../../src/broker/embedded/folder-lock.ts';
+import { HEARTBEAT_MS, lockFolder, SILENCE_MS } from '../../src/broker/embedded/folder-lock.ts';
+import { manualClock } from '../../src/clock/manual-clock.ts';
 
 const SOURCE = fileURLToPath(new URL('../../src/broker/embedded/folder-lock.ts', import.meta.url));
 
@@ -60,5 +61,62 @@ describe('the lock of a data folder', () => {
       expect(won).toHaveLength(1);
       await won[0]?.release();
     }
+  });
+
+  /** Lets work with files and the clock go on together until it is over. */
+  const whileTimePasses = async <T>(clock: ReturnType<typeof manualClock>, work: Promise<T>): Promise<T> => {
+    let over = false;
+    const settled = work.finally(() => {
+      over = true;
+    });
+    settled.catch(() => undefined);
+    while (!over) await clock.advance(100);
+    return settled;
+  };
+  const elsewhere = (number: number): void =>
+    writeFileSync(
+      join(folder, `lock-${number}`),
+      JSON.stringify({ pid: 1, identity: 'x:1', place: 'another container' }),
+    );
+
+  test('of another PID namespace is refused while its owner has a heartbeat, whatever lives under its pid here', async () => {
+    const clock = manualClock();
+    const lock = await lockFolder(folder, clock);
+    const own = join(folder, 'lock-1');
+    writeFileSync(own, JSON.stringify({ pid: 999999999, identity: 'x:1', place: 'another container' }));
+    const refused = { code: 'data-folder-locked', details: { pid: 999999999 } };
+    await expect(whileTimePasses(clock, lockFolder(folder, clock))).rejects.toMatchObject(refused);
+    await expect(lockFolder(folder)).rejects.toMatchObject(refused);
+    expect(lock.owned()).toBe(true);
+    await lock.release();
+  });
+
+  test('of another PID namespace is taken over once its heartbeat stood still for long, and not before', async () => {
+    elsewhere(3);
+    const clock = manualClock();
+    const beforeMs = clock.monotonicMs();
+    const lock = await whileTimePasses(clock, lockFolder(folder, clock));
+    expect(clock.monotonicMs() - beforeMs).toBeGreaterThanOrEqual(SILENCE_MS);
+    expect(readdirSync(folder)).toEqual(['lock-4']);
+    await lock.release();
+  });
+
+  test('of another PID namespace is taken at once when it was released', async () => {
+    elsewhere(3);
+    writeFileSync(join(folder, 'lock-3'), '');
+    const clock = manualClock();
+    await (await lockFolder(folder, clock)).release();
+    expect(clock.monotonicMs()).toBe(0);
+  });
+
+  test('is known as lost by an owner that was halted while another took over', async () => {
+    const clock = manualClock();
+    const lock = await lockFolder(folder, clock);
+    elsewhere(2);
+    expect(lock.owned()).toBe(true);
+    for (let i = 0; i < 100 && lock.owned(); i++) await clock.advance(HEARTBEAT_MS);
+    expect(lock.owned()).toBe(false);
+    await lock.release();
+    expect(readFileSync(join(folder, 'lock-2'), 'utf8')).toContain('another container');
   });
 });

@@ -44,6 +44,8 @@ export interface EmbeddedBrokerSetup {
   readonly telemetry: Telemetry;
   readonly fileSystem?: FileSystem;
   readonly options?: Partial<EmbeddedBrokerOptions>;
+  /** False once another process has the folder: then nothing is appended any more. */
+  readonly owned?: () => boolean;
 }
 
 interface OpenStream {
@@ -140,6 +142,7 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
     remove: (id) => remove(id),
     append: async (id, batch, call) => {
       call?.signal?.throwIfAborted();
+      if (setup.owned?.() === false) throw takenOver();
       const { log, committer } = streamOf(id);
       for (let i = 0; i < batch.count; i++) {
         const shard = batch.shards[i] as number;
@@ -162,6 +165,8 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
 }
 
 const closed = (): LakewardError => new LakewardError('broker-closed', 'the broker is closed');
+const takenOver = (): LakewardError =>
+  new LakewardError('broker-closed', 'another process has taken the data folder over; stop this one');
 const notFound = (id: StreamId): LakewardError =>
   new LakewardError('stream-not-found', `no storage of stream ${id} is open`);
 const noShard = (id: StreamId, shard: number): LakewardError =>

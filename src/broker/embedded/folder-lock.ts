@@ -1,14 +1,19 @@
 /**
  * One process owns a data folder. Owners follow each other in files `lock-1`, `lock-2`, …: the highest names the owner, and who
  * finds that one released or its process gone makes the next, which only one can. A file appears with its content in one step (a
- * link of a finished file) and numbers never go back, so two that take over at once cannot both win. A process is told by pid, and
- * where the system says it (Linux) by boot and start time too: a pid given to another process is not taken for the owner.
+ * link of a finished file) and numbers never go back, so two that take over at once cannot both win. A process is told by pid, boot
+ * and start time where its pid means something: on its machine, in its PID namespace. From elsewhere nothing follows from a pid: there
+ * an owner counts as gone only when its heartbeat, the time of its file, has stood still for long.
  */
-import { link, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, readlink, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { LakewardError } from '../../model/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { errnoOf, isFull } from './file-system.ts';
 
 export interface FolderLock {
+  /** False once another process was seen to have taken the folder over, as happens to one that was halted for long. */
+  owned(): boolean;
   /** Gives the folder free. Idempotent. */
   release(): Promise<void>;
 }
@@ -17,22 +22,33 @@ interface Owner {
   readonly pid: number;
   /** What tells this process from others that had or will have its pid; absent where the system does not say. */
   readonly identity?: string;
+  /** Where its pid means something; only of an owner with a heartbeat. */
+  readonly place?: string;
 }
 
+export const HEARTBEAT_MS = 2000;
+/** An owner elsewhere is gone when its heartbeat stood still for this long. */
+export const SILENCE_MS = 10_000;
+const LOOK_MS = 500;
 const NAME = /^lock-(\d{1,15})$/;
 /** Others may take the folder over at the same time; each round one of them wins. */
 const ROUNDS_MAX = 100;
 let drafts = 0;
 
-/** Locks a folder, making it when needed. Throws `data-folder-locked`, `disk-full`. */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+/**
+ * Locks a folder, making it when needed. With a clock the lock has a heartbeat, and an owner elsewhere is watched for `SILENCE_MS`
+ * at most; without one, an owner elsewhere is never taken for gone. Throws `data-folder-locked`, `disk-full`.
+ */
+export async function lockFolder(folder: string, clock?: Clock): Promise<FolderLock> {
   const draft = `${folder}/lock.draft-${process.pid}-${++drafts}`;
+  const place = await whereWeAre();
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(draft, `${JSON.stringify(await describe(process.pid))}\n`, { flush: true });
+    const self: Owner = { ...(await describe(process.pid)), ...(clock !== undefined && { place }) };
+    await writeFile(draft, `${JSON.stringify(self)}\n`, { flush: true });
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const number = await takeNext(folder, draft);
-      if (number !== undefined) return { release: oneTime(() => release(folder, number)) };
+      const number = await takeNext({ folder, draft, place, clock });
+      if (number !== undefined) return hold(folder, number, clock);
     }
   } catch (error) {
     if (!isFull(error)) throw error;
@@ -43,12 +59,23 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   throw new LakewardError('data-folder-locked', `others take the lock of ${folder} again and again`);
 }
 
+interface Taker {
+  readonly folder: string;
+  readonly draft: string;
+  readonly place: string;
+  readonly clock: Clock | undefined;
+}
+
 /** The number taken, or undefined when somebody else was faster. */
-async function takeNext(folder: string, draft: string): Promise<number | undefined> {
+async function takeNext({ folder, draft, place, clock }: Taker): Promise<number | undefined> {
   const highest = (await numbers(folder)).at(-1) ?? 0;
-  const content = highest === 0 ? undefined : await contentOf(`${folder}/lock-${highest}`);
+  const path = `${folder}/lock-${highest}`;
+  const content = highest === 0 ? undefined : await contentOf(path);
   const owner = content === undefined ? undefined : parse(content);
-  if (owner !== undefined && (await isAlive(owner))) throw locked(folder, owner);
+  if (owner !== undefined) {
+    const here = owner.place === undefined || owner.place === place;
+    if (here ? await isAlive(owner) : await beats(path, clock)) throw locked(folder, owner, here);
+  }
   const mine = highest + 1;
   if (!(await linked(draft, `${folder}/lock-${mine}`))) return undefined;
   const now = await numbers(folder);
@@ -59,6 +86,60 @@ async function takeNext(folder: string, draft: string): Promise<number | undefin
   }
   for (const old of now.slice(0, -1)) await rm(`${folder}/lock-${old}`, { force: true });
   return mine;
+}
+
+/** Watches the file of an owner elsewhere. A file that was emptied or is gone has no owner any more. */
+async function beats(path: string, clock: Clock | undefined): Promise<boolean> {
+  if (clock === undefined) return true;
+  const first = await timeOf(path);
+  const sinceMs = clock.monotonicMs();
+  while (first !== undefined) {
+    if (clock.monotonicMs() - sinceMs >= SILENCE_MS) return false;
+    await clock.sleep(LOOK_MS);
+    const now = await timeOf(path);
+    if (now !== first) return now !== undefined;
+  }
+  return false;
+}
+
+async function timeOf(path: string): Promise<number | undefined> {
+  try {
+    const { mtimeMs, size } = await stat(path);
+    return size === 0 ? undefined : mtimeMs;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function hold(folder: string, number: number, clock: Clock | undefined): FolderLock {
+  const stopping = new AbortController();
+  let owned = true;
+
+  async function beat(at: Clock): Promise<void> {
+    while (owned) {
+      await at.sleep(HEARTBEAT_MS, stopping.signal);
+      try {
+        const seconds = at.nowMs() / 1000;
+        await utimes(`${folder}/lock-${number}`, seconds, seconds);
+        owned = ((await numbers(folder)).at(-1) ?? number) === number;
+      } catch (error) {
+        // A file that is gone was cleared by a later owner; any other fault may pass before the silence is too long.
+        if (errnoOf(error) === 'ENOENT') owned = false;
+      }
+    }
+  }
+
+  // The stop ends the sleep by a throw.
+  const beating = clock === undefined ? Promise.resolve() : beat(clock).catch(() => undefined);
+  return {
+    owned: () => owned,
+    release: oneTime(async () => {
+      stopping.abort();
+      await beating;
+      await release(folder, number);
+    }),
+  };
 }
 
 async function numbers(folder: string): Promise<number[]> {
@@ -79,9 +160,10 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-function locked(folder: string, owner: Owner): LakewardError {
-  return new LakewardError('data-folder-locked', `process ${owner.pid} owns ${folder}; stop it or use another folder`, {
-    details: { pid: owner.pid },
+function locked(folder: string, { pid, place }: Owner, here: boolean): LakewardError {
+  const who = here ? `process ${pid}` : `process ${pid} of another machine or container (${place})`;
+  return new LakewardError('data-folder-locked', `${who} owns ${folder}; stop it or use another folder`, {
+    details: { pid },
   });
 }
 
@@ -114,12 +196,23 @@ async function isAlive(owner: Owner): Promise<boolean> {
   return owner.identity === undefined || identity === undefined || owner.identity === identity;
 }
 
+/** Machine, boot and PID namespace, as far as the system tells them. */
+async function whereWeAre(): Promise<string> {
+  const boot = await bootId().catch(() => '');
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+  return [hostname(), boot, namespace].join(' ').trim();
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}
+
 async function describe(pid: number): Promise<Owner> {
   try {
-    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const boot = await bootId();
+    const status = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold anything; the start time is the 20th field after it.
-    const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const start = status.slice(status.lastIndexOf(')') + 2).split(' ')[19];
     return start === undefined ? { pid } : { pid, identity: `${boot}:${start}` };
   } catch {
     return { pid };
