@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { openEmbeddedBroker } from '../../src/broker/embedded/embedded-broker.ts';
 import { verifyLog } from '../../src/broker/embedded/verify.ts';
+import { manualClock } from '../../src/clock/manual-clock.ts';
 import { asShard } from '../../src/model/stream.ts';
+import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { powerCutFileSystem } from '../faults/power-cut-file-system.ts';
 import { readAll, startOf } from './read-all.ts';
 import { LOG_FOLDER, LOG_ID, LOG_SHARDS, segmentFiles, smallLog } from './small-log.ts';
 import { textBatch } from './text-batch.ts';
@@ -48,6 +52,22 @@ describe('a failing disk', () => {
     await log.append(broker, 0, 'after');
     const { records } = await readAll(broker, LOG_ID, startOf(LOG_SHARDS));
     expect(records.map(({ data }) => data)).toEqual(['before', 'after']);
+    await broker.close();
+  });
+
+  test('a broker whose folder another process took over appends no more', async () => {
+    let owned = true;
+    const setup = {
+      folder: '/log',
+      clock: manualClock(),
+      telemetry: silentTelemetry(),
+      fileSystem: powerCutFileSystem(1),
+    };
+    const broker = await openEmbeddedBroker({ ...setup, options: { reserveBytes: 0 }, owned: () => owned });
+    await broker.open({ id: LOG_ID, shardCount: 1, retentionMs: 1000 });
+    await broker.append(LOG_ID, batch('mine'));
+    owned = false;
+    await expect(broker.append(LOG_ID, batch('not mine'))).rejects.toMatchObject({ code: 'broker-closed' });
     await broker.close();
   });
 
@@ -181,4 +201,26 @@ describe('retention of the embedded log', () => {
     await broker.close();
     expect(log.disk.paths().filter((path) => path.startsWith(LOG_FOLDER) && path.endsWith('.torn'))).toEqual([]);
   });
+});
+
+test('a record stamped while the clock was ahead does not keep what is old from retention', async () => {
+  const log = smallLog();
+  const broker = await log.open();
+  const startMs = log.clock.nowMs();
+  const day = 86_400_000;
+  for (let i = 0; i < 20; i++) await log.append(broker, 0, `old ${i}`);
+  log.clock.setNowMs(startMs + 365 * day);
+  await log.append(broker, 0, 'from the future');
+  log.clock.setNowMs(startMs + 1000);
+  for (let i = 0; i < 20; i++) await log.append(broker, 0, `as old ${i}`);
+  const full = segmentFiles(log.disk).length;
+  await broker.retain(LOG_ID, log.clock.nowMs());
+  expect(segmentFiles(log.disk)).toHaveLength(full);
+  log.clock.setNowMs(startMs + day);
+  await log.append(broker, 0, 'young');
+  await broker.retain(LOG_ID, log.clock.nowMs());
+  const { records } = await readAll(broker, LOG_ID, startOf(LOG_SHARDS));
+  expect(records.at(-1)).toMatchObject({ data: 'young' });
+  expect(segmentFiles(log.disk)).toHaveLength(1);
+  await broker.close();
 });

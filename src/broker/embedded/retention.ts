@@ -12,8 +12,7 @@ import type { Segment, StreamLog } from './stream-log.ts';
 export function retain(log: StreamLog, nowMs: number): Promise<number> {
   return log.exclusive(async () => {
     const cutoffMs = nowMs - log.retentionMs;
-    const isOld = (segment: Segment): boolean => segment.sums.maxArrivalMs.every((ms) => ms < cutoffMs);
-    const kept = log.segments.findIndex((segment) => !isOld(segment));
+    const kept = youngest(log.segments, nowMs).findIndex((ms) => ms >= cutoffMs);
     const last = log.segments.at(-1);
     if (kept === -1 && last?.index !== undefined && last.index.count() > 0) {
       await roll(log).catch((error: unknown) => {
@@ -24,6 +23,18 @@ export function retain(log: StreamLog, nowMs: number): Promise<number> {
     if (old.length === 0) return 0;
     await Promise.all(log.background);
     return drop(log, old);
+  });
+}
+
+/**
+ * By segment: arrival of its youngest record. One from the future was stamped while the clock was ahead; what came after it is
+ * younger in truth, so it counts as old as the next segment whose time has been.
+ */
+function youngest(segments: readonly Segment[], nowMs: number): number[] {
+  const arrivals = segments.map(({ sums }) => sums.maxArrivalMs.reduce((most, ms) => Math.max(most, ms), -Infinity));
+  return arrivals.map((ms, i) => {
+    if (ms <= nowMs) return ms;
+    return arrivals.find((later, j) => j > i && later <= nowMs && later !== -Infinity) ?? ms;
   });
 }
 
