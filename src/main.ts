@@ -1,13 +1,22 @@
 #!/usr/bin/env node
 /**
- * The program: hands the command line to `cli/` and turns signals into an end. The first Ctrl-C or SIGTERM asks for an orderly end, a second
- * one ends at once.
+ * The program: hands the command line to `cli/` and turns signals into an end. The first Ctrl-C, SIGTERM or SIGHUP (the terminal went
+ * away) asks for an orderly end, a second one ends at once. A Node too old to load the rest is told apart first, so nothing here but that
+ * import may need a new one.
  */
-import { clientEnvironment } from './cli/environment.ts';
-import { run } from './cli/run.ts';
+const OLDEST = { major: 22, minor: 22 };
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor)) {
+  console.error(`error: lakeward needs Node.js 22.22 or newer, this is ${process.versions.node}`);
+  process.exit(1);
+}
+
+const { clientEnvironment } = await import('./cli/environment.ts');
+const { run } = await import('./cli/run.ts');
 
 const ending = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (ending.signal.aborted) process.exit(130);
     ending.abort(new Error(signal));

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -61,6 +62,26 @@ test('SIGTERM ends it in order: what waits has landed, the lock is free, the exi
   const again = await serve();
   again.child.kill('SIGINT');
   expect(await once(again.child, 'exit')).toEqual([0, null]);
+});
+
+test('SIGHUP, when the terminal goes away, ends it in order too', async () => {
+  const { child, url } = await serve();
+  await fill(url);
+  child.kill('SIGHUP');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(await landed()).toHaveLength(1);
+});
+
+test('a Node that is too old is refused in a sentence, before anything else is loaded', async () => {
+  const alone = join(folder, 'main.mjs');
+  await writeFile(alone, stripTypeScriptTypes(await readFile(program, 'utf8')));
+  const older = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'22.21.9'}})`;
+  const child = spawn(process.execPath, ['--import', older, alone], { stdio: ['ignore', 'ignore', 'pipe'] });
+  children.push(child);
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  expect(await once(child, 'close')).toEqual([1, null]);
+  expect(stderr).toBe('error: lakeward needs Node.js 22.22 or newer, this is 22.21.9\n');
 });
 
 test('after a SIGKILL the next start takes the folder over and lands what was acknowledged', async () => {
