@@ -3,7 +3,8 @@
  */
 export { type RunningServer, type ServerAddress, startServer } from './app/compose.ts';
 export type { PutAnswer, ServerStatus, StreamView, TailAnswer } from './app/control-answers.ts';
-export { type Config, loadConfig, type LoadOptions } from './config/load.ts';
+export { loadServerConfig as loadConfig } from './app/declared-deliveries.ts';
+export type { Config, LoadOptions } from './config/load.ts';
 export type { Column, ColumnPlan, ColumnType, TimeForm } from './model/column-plan.ts';
 export { type DataFile, REJECT_CODES, type RejectCode, type RejectedRow } from './model/data-file.ts';
 export type { DeliverySpec, EventTime, FlushReason, FlushRule, SchemaSource } from './model/delivery.ts';

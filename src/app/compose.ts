@@ -10,9 +10,11 @@ import { systemClock } from '../clock/system-clock.ts';
 import type { Config } from '../config/load.ts';
 import { duckdbConverter } from '../convert/duckdb-converter.ts';
 import { createDeliveries } from '../delivery/deliveries.ts';
+import { checkDeclaration } from '../delivery/documents.ts';
 import { createFrontDoor } from '../ingest/front-door.ts';
 import { createStreams } from '../ingest/streams.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
+import type { DeliverySpec } from '../model/delivery.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -24,6 +26,7 @@ import { createTelemetry } from '../telemetry/telemetry.ts';
 import { backgroundTasks } from './background-tasks.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
+import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
 import { openKnownLake } from './open-lake.ts';
 import { packageVersion } from './package-version.ts';
@@ -46,6 +49,8 @@ export interface RunningServer {
 /** What later stages are built on, as soon as it is open. */
 interface Ground {
   readonly config: Config;
+  /** The deliveries of the configuration. */
+  readonly declared: readonly DeliverySpec[];
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly shutdown: Shutdown;
@@ -61,12 +66,13 @@ interface Stores extends Ground {
 
 /** A server that takes records when it resolves. Whatever was opened before a failure is closed again. */
 export async function startServer(config: Config): Promise<RunningServer> {
+  const declared = declaredSpecs(config);
   const clock = systemClock();
   const telemetry = createTelemetry({ level: config.telemetry.level });
   const shutdown = createShutdown({ clock, log: telemetry.log });
   const startedMs = clock.nowMs();
   try {
-    const stores = await openStores({ config, clock, telemetry, shutdown });
+    const stores = await openStores({ config, declared, clock, telemetry, shutdown });
     const deliveries = await openDeliveries(stores);
     const address = await openFrontDoor(stores, deliveries, startedMs);
     for (const job of backgroundTasks({ ...stores, disk: () => diskOf(config) })) stores.scheduler.add(job);
@@ -80,7 +86,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 }
 
 async function openStores(ground: Ground): Promise<Stores> {
-  const { config, clock, telemetry, shutdown } = ground;
+  const { config, declared, clock, telemetry, shutdown } = ground;
   const { folder } = config.data;
   const lock = await lockFolder(folder);
   shutdown.opened('folder lock', () => lock.release());
@@ -102,6 +108,8 @@ async function openStores(ground: Ground): Promise<Stores> {
   const catalog = createCatalog({ store: await openFileStore({ folder, clock }), clock });
   await catalog.open();
   shutdown.opened('catalog', () => catalog.close());
+
+  checkDeclaration(catalog.read(), declared, new Set(config.streams.map(({ name }) => name)));
 
   const streams = createStreams({ broker, catalog, clock });
   for (const report of await streams.open()) {
@@ -155,7 +163,7 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
     ...crashStep(config.testing.crashAt),
   });
   shutdown.opened('deliveries', () => deliveries.close());
-  await deliveries.declare(config.deliveries.map((written) => deliveries.parse(written)));
+  await deliveries.declare(stores.declared);
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
   return deliveries;

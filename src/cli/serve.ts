@@ -25,14 +25,14 @@ export const serve: Command = {
 };
 
 async function serveUntilEnd(call: Invocation): Promise<number> {
-  const { loadConfig } = await import('../config/load.ts');
+  const { loadServerConfig } = await import('../app/declared-deliveries.ts');
   const { startServer } = await import('../app/compose.ts');
   const startedMs = call.clock.monotonicMs();
   const file = call.option('config');
   const flags = Object.fromEntries(
     ['host', 'port', 'data', 'lake', 'log-level'].map((name) => [name, call.option(name)] as const),
   );
-  const config = await loadConfig({
+  const config = await loadServerConfig({
     ...(file === undefined ? {} : { file }),
     flags: { ...flags, open: call.flag('open') ? true : undefined },
   });

@@ -52,8 +52,14 @@ export interface LoadOptions {
   readonly workingFolder?: string;
 }
 
+/** Says what is wrong with deliveries as they are written, each under its path (`deliveries[0].compression`). */
+export type DeliveriesCheck = (deliveries: Config['deliveries']) => readonly ConfigProblem[];
+
 /** Throws `config-invalid` with all problems in `details.problems`: path, value, accepted. */
-export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
+export async function loadConfig(
+  options: LoadOptions = {},
+  checkDeliveries: DeliveriesCheck = () => [],
+): Promise<Config> {
   const { flags = {}, env = processEnvironment(), workingFolder = process.cwd() } = options;
   const file = resolve(workingFolder, options.file ?? DEFAULT_FILE);
   const text = await readConfigFile(file, options.file !== undefined);
@@ -63,7 +69,8 @@ export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
   const { values, problems } = readValues(withOverrides(written, { flags, env, folder: workingFolder }), folder);
   const joint = problems.length > 0 ? [] : [...listeningProblems(values), ...repeatedNames(values)];
   const deliveries = Array.isArray(values?.deliveries) ? await readSchemas(values.deliveries, folder) : noDeliveries;
-  const all = [...problems, ...joint, ...deliveries.problems];
+  const told = [...problems, ...joint, ...deliveries.problems];
+  const all = [...told, ...notYetTold(told, checkDeliveries(deliveries.read))];
   if (all.length > 0) throw configInvalid(text === undefined ? 'the configuration' : file, all);
   return {
     ...(text !== undefined && { file }),
@@ -71,6 +78,11 @@ export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
     deliveries: deliveries.read,
     testing: testAids(env),
   };
+}
+
+/** A delivery that is none, or a schema that could not be read, is told once. */
+function notYetTold(told: readonly ConfigProblem[], found: readonly ConfigProblem[]): ConfigProblem[] {
+  return found.filter(({ path }) => !told.some((known) => path === known.path || path.startsWith(`${known.path}.`)));
 }
 
 function testAids(env: Environment): Config['testing'] {
@@ -132,7 +144,9 @@ const noDeliveries: DeliveriesRead = { read: [], problems: [] };
 /** Replaces every `schema` that is the path of an Avro file by what the file says. */
 async function readSchemas(deliveries: readonly unknown[], folder: string): Promise<DeliveriesRead> {
   const problems: ConfigProblem[] = [];
-  const read = deliveries.filter(isObject).map(async (delivery, i) => {
+  const read = deliveries.map(async (delivery, i) => {
+    // One that is no mapping was told already; those after it keep their place.
+    if (!isObject(delivery)) return {};
     const { schema } = delivery;
     if (typeof schema !== 'string' || schema === 'auto') return delivery;
     try {
