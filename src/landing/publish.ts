@@ -6,7 +6,8 @@ import type { CallOptions } from '../ports/call-options.ts';
 import { addedFiles, type Entry, type EntryFile, type EntryRejected, handleOf, removedPaths } from './entry.ts';
 import { again, type LandingRoom } from './room.ts';
 
-const AT_ONCE = 8;
+/** So many that files of one folder share its syncs, so few that other work of the process is not kept waiting. */
+const AT_ONCE = 64;
 
 /** Gives the files whose stage and final file are both gone; the others are published then. */
 export async function publishEntry(

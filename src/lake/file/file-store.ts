@@ -10,6 +10,7 @@ import type { LakeStore, StageHandle } from '../../ports/lake-store.ts';
 import { lakeFailure, lakeGone, linksMissing } from './failures.ts';
 import { diskFileSystem, failureCode, type LakeFileSystem } from './file-system.ts';
 import { absolute, durableFolders, folderOf } from './folders.ts';
+import { sharedFolderSyncs } from './folder-syncs.ts';
 import { absentAsUndefined, listPage } from './listing.ts';
 
 const LIST_MAX = 1000;
@@ -48,7 +49,8 @@ interface Room {
 }
 
 function fileStore(room: Room & { readonly identity: string }): LakeStore {
-  const { fileSystem, root, clock } = room;
+  const { root, clock } = room;
+  const fileSystem = { ...room.fileSystem, syncFolder: sharedFolderSyncs(room.fileSystem) };
   const folders = durableFolders(fileSystem, root);
   const syncFolderOf = (path: string): Promise<void> => fileSystem.syncFolder(absolute(root, folderOf(path)));
 

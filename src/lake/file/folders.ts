@@ -17,9 +17,20 @@ export interface Folders {
 
 export function durableFolders(fileSystem: LakeFileSystem, root: string): Folders {
   const durable = new Set<string>();
+  const coming = new Map<string, Promise<void>>();
 
+  /** Who needs a folder that is being made waits for it. */
   async function ensure(folder: string): Promise<void> {
     if (folder === '' || durable.has(folder)) return;
+    let making = coming.get(folder);
+    if (making === undefined) {
+      making = make(folder).finally(() => coming.delete(folder));
+      coming.set(folder, making);
+    }
+    await making;
+  }
+
+  async function make(folder: string): Promise<void> {
     const parent = folderOf(folder);
     await ensure(parent);
     try {
