@@ -2,6 +2,7 @@
  * Every background task of a server that is not part of a stage: name, cadence, jitter, what it does. Stages add jobs of their own to the
  * same scheduler (a delivery's landing maintenance) under names that start with the stage's.
  */
+import { believedTime } from '../delivery/believed-time.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -20,19 +21,42 @@ export interface TaskRoom {
 }
 
 export function backgroundTasks(room: TaskRoom): readonly Job[] {
+  const trustedNowMs = timeForRetention(room);
   return [
-    { name: 'broker retention', everyMs: MINUTE_MS, jitter: 0.1, run: (signal) => retain(room, signal) },
+    {
+      name: 'broker retention',
+      everyMs: MINUTE_MS,
+      jitter: 0.1,
+      run: (signal) => retain(room, trustedNowMs(), signal),
+    },
     { name: 'disk gauge', everyMs: 15_000, jitter: 0.1, run: () => measureDisk(room) },
   ];
 }
 
+/** The time that retention may count by; undefined while it is in doubt: what retention drops is gone. */
+function timeForRetention({ clock, telemetry }: TaskRoom): () => number | undefined {
+  const read = believedTime(clock);
+  let toldMs: number | undefined;
+  return () => {
+    const { nowMs, doubt } = read();
+    if (doubt !== undefined && doubt.sinceMs !== toldMs) {
+      const gainedMs = Math.round(doubt.gainedMs);
+      telemetry.log.warn('the clock jumped ahead, retention waits until the new time has held', { gainedMs });
+    }
+    toldMs = doubt?.sinceMs;
+    return doubt === undefined ? nowMs : undefined;
+  };
+}
+
 /** Drops records past retention, stream after stream; a stream that fails does not keep the others from theirs. */
-async function retain({ broker, catalog, clock, telemetry }: TaskRoom, signal: AbortSignal): Promise<void> {
+async function retain(room: TaskRoom, nowMs: number | undefined, signal: AbortSignal): Promise<void> {
+  if (nowMs === undefined) return;
+  const { broker, catalog, telemetry } = room;
   const failures: unknown[] = [];
   for (const stream of catalog.read().stream.values()) {
     signal.throwIfAborted();
     try {
-      const freedBytes = await broker.retain(stream.id, clock.nowMs(), { signal });
+      const freedBytes = await broker.retain(stream.id, nowMs, { signal });
       if (freedBytes > 0) telemetry.log.info('records past retention dropped', { stream: stream.name, freedBytes });
     } catch (error) {
       // A stream that was deleted meanwhile has nothing to drop.
