@@ -1,7 +1,7 @@
 /**
  * The flush decision: what waits in the stream, the rule and the time to either a reason to land now, or what to wait for. Pure.
  * Age counts from the arrival of the oldest waiting record, so a record is landed at most `ageMs` (and a landing's duration) after it
- * came, with or without further traffic.
+ * came, with or without further traffic; also when the wall clock went back: then the time it was seen to wait counts.
  */
 import type { FlushReason, FlushRule } from '../model/delivery.ts';
 
@@ -11,8 +11,8 @@ export interface FlushFacts {
     readonly bytes: number;
     readonly oldestArrivalMs: number | undefined;
   };
-  /** When this worker first saw something waiting: stands in for an oldest arrival that the broker does not know. */
-  readonly seenSinceMs: number | undefined;
+  /** For how long this worker has seen something waiting, by the monotonic clock; undefined when it has not looked before. */
+  readonly seenForMs: number | undefined;
   readonly rule: FlushRule;
   readonly nowMs: number;
   /** An operator asked for a landing, or the process is stopping: what waits is landed whatever the rule says. */
@@ -39,10 +39,9 @@ export function decideFlush(facts: FlushFacts): FlushDecision {
   if (facts.demand !== undefined) return { flush: facts.demand };
   if (pending.bytes >= rule.bytes) return { flush: 'bytes' };
   if (pending.records >= rule.records) return { flush: 'records' };
-  const oldestMs = pending.oldestArrivalMs ?? facts.seenSinceMs ?? nowMs;
-  const ageMs = nowMs - oldestMs;
+  // An arrival in the future (the wall clock went back) has no age; what was seen waiting has one all the same.
+  const ageMs = Math.max(0, facts.seenForMs ?? 0, nowMs - (pending.oldestArrivalMs ?? nowMs));
   if (ageMs >= rule.ageMs) return { flush: 'age' };
-  // An arrival in the future (the wall clock went back) must not stretch the wait beyond the rule.
-  const waitMs = Math.min(rule.ageMs - ageMs, rule.ageMs);
+  const waitMs = rule.ageMs - ageMs;
   return { flush: undefined, wait: { minBytes: rule.bytes, minRecords: rule.records, waitMs } };
 }

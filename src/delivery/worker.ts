@@ -168,7 +168,7 @@ export function startWorker(options: WorkerOptions): Worker {
       checkEnds(positions, pending.ends);
       if (attempts > 0 && pending.records === 0) progressed();
       if (pending.records === 0) requests.settle(pending.ends);
-      seenSinceMs = pending.records === 0 ? undefined : (seenSinceMs ?? room.clock.nowMs());
+      seenSinceMs = pending.records === 0 ? undefined : (seenSinceMs ?? room.clock.monotonicMs());
       const decision = holeAhead(positions, pending, passedOver) ? PASS_OVER : decide(positions, pending, seenSinceMs);
       if (decision.flush === undefined) {
         wait = decision.wait;
@@ -187,7 +187,8 @@ export function startWorker(options: WorkerOptions): Worker {
     const nowMs = room.clock.nowMs();
     const oldestMs = pending.oldestArrivalMs === undefined ? 0 : Math.max(0, nowMs - pending.oldestArrivalMs);
     metrics.pending({ records: pending.records, bytes: pending.bytes, oldestMs });
-    return decideFlush({ pending, seenSinceMs, rule: spec.flush, nowMs, demand: requests.demand(positions) });
+    const seenForMs = seenSinceMs === undefined ? undefined : room.clock.monotonicMs() - seenSinceMs;
+    return decideFlush({ pending, seenForMs, rule: spec.flush, nowMs, demand: requests.demand(positions) });
   }
 
   /** Lands one range, and while it is committed prepares the next if there is one. False when there was nothing to land. */

@@ -11,7 +11,7 @@ type Change = Partial<Omit<FlushFacts, 'pending'>> & { readonly pending?: Partia
 
 function facts(change: Change): FlushFacts {
   const pending = { records: 1, bytes: 10, oldestArrivalMs: NOW, ...change.pending };
-  return { seenSinceMs: undefined, rule, nowMs: NOW, demand: undefined, ...change, pending };
+  return { seenForMs: undefined, rule, nowMs: NOW, demand: undefined, ...change, pending };
 }
 
 describe('the flush decision', () => {
@@ -21,7 +21,8 @@ describe('the flush decision', () => {
     ['age', { pending: { oldestArrivalMs: NOW - 60_000 } }],
     ['request', { demand: 'request' }],
     ['shutdown', { demand: 'shutdown', pending: { bytes: 5000 } }],
-    ['age', { pending: { oldestArrivalMs: undefined }, seenSinceMs: NOW - 60_000 }],
+    ['age', { pending: { oldestArrivalMs: undefined }, seenForMs: 60_000 }],
+    ['age', { pending: { oldestArrivalMs: NOW + 3_600_000 }, seenForMs: 60_000 }],
   ] as const)('lands because of %s', (reason, change) => {
     expect(decideFlush(facts(change))).toEqual({ flush: reason });
   });
@@ -50,10 +51,11 @@ describe('the flush decision', () => {
     });
     fc.assert(
       fc.property(amounts, (pending) => {
-        const first = decideFlush(facts({ pending, seenSinceMs: NOW }));
+        const first = decideFlush(facts({ pending, seenForMs: 0 }));
         if (first.flush !== undefined) return;
-        expect(first.wait.waitMs).toBeGreaterThan(0);
-        const later = decideFlush(facts({ pending, seenSinceMs: NOW, nowMs: NOW + first.wait.waitMs }));
+        const { waitMs } = first.wait;
+        expect(waitMs).toBeGreaterThan(0);
+        const later = decideFlush(facts({ pending, seenForMs: waitMs, nowMs: NOW + waitMs }));
         expect(later).toEqual({ flush: 'age' });
       }),
     );

@@ -35,6 +35,16 @@ describe('a delivery', () => {
     expect(await only()).toMatchObject({ state: 'running', rows: 3, files: 1, pending: { records: 0 } });
   });
 
+  test('lands within the age also when the clock went back by an hour after the records came', async () => {
+    await stage.create(spec());
+    await world.put([1]);
+    await world.clock.settle();
+    world.clock.setNowMs(world.clock.nowMs() - 60 * MINUTE_MS);
+    await world.put([2], { shard: 1 });
+    await world.clock.advance(MINUTE_MS);
+    expect(await world.landed()).toEqual(['1', '2']);
+  });
+
   test('lands at once when bytes or records are enough', async () => {
     await stage.create(spec({ flush: { records: 3, bytes: '1KiB' } }));
     await world.put([1, 2, 3]);
