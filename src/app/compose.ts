@@ -183,6 +183,7 @@ async function openFrontDoor(
     clock,
     telemetry,
     server: { host, port, open, keys },
+    declaredStreams: config.streams.map(({ name }) => name),
     status: async () => {
       const disk = await diskOf(config);
       return {

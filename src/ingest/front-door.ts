@@ -31,6 +31,8 @@ export interface FrontDoorOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly server: ServerConfig;
+  /** Streams of the configuration file, by name: they are not deleted. */
+  readonly declaredStreams?: readonly string[];
   readonly status: () => Promise<ServerStatusFacts>;
 }
 
@@ -50,7 +52,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const bounds = boundsOf(server);
   const metrics = ingestMetrics(telemetry);
   const log = telemetry.log.child({ room: 'ingest' });
-  const streams = createStreams({ broker, catalog, clock });
+  const streams = createStreams({ broker, catalog, clock, declared: options.declaredStreams ?? [] });
   const admission = bytesInFlight(bounds.inFlightBytesMax, metrics.inFlightBytes);
   const checkBearer = bearerCheck(server.keys);
   const services = { streams, broker, clock, metrics };

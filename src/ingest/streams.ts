@@ -41,11 +41,22 @@ export interface Streams {
   create(draft: StreamDraft): Promise<StreamDocument>;
   /** Creates what is not there and leaves the rest alone: for streams that the configuration declares. */
   ensure(draft: StreamDraft): Promise<StreamDocument>;
-  /** Throws `stream-not-found`, and `stream-in-use` when a delivery reads it, unless forced. */
+  /**
+   * Throws `stream-not-found`; `owned-by-file` when the configuration file declares it or a delivery that reads it: the next start would
+   * make it anew, or not be one; and `stream-in-use` when another delivery reads it, unless forced.
+   */
   remove(name: string, options: { force: boolean }): Promise<void>;
 }
 
-export function createStreams({ broker, catalog, clock }: { broker: Broker; catalog: Catalog; clock: Clock }): Streams {
+export interface StreamsOptions {
+  readonly broker: Broker;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  /** Streams of the configuration file, by name. */
+  readonly declared?: readonly string[];
+}
+
+export function createStreams({ broker, catalog, clock, declared = [] }: StreamsOptions): Streams {
   const live = new WeakMap<StreamDocument, LiveStream>();
 
   function find(name: string): LiveStream | undefined {
@@ -109,6 +120,8 @@ export function createStreams({ broker, catalog, clock }: { broker: Broker; cata
         const document = state.stream.get(name);
         if (document === undefined) throw new LakewardError('stream-not-found', `there is no stream '${name}'`);
         const readers = [...state.delivery.values()].filter(({ spec }) => spec.stream === name);
+        const declaredReaders = readers.filter(({ owner }) => owner === 'file').map(({ spec }) => spec.name);
+        if (declared.includes(name) || declaredReaders.length > 0) throw ownedByFile(name, declaredReaders);
         if (readers.length > 0 && !force) {
           const names = readers.map(({ spec }) => spec.name).join(', ');
           throw new LakewardError('stream-in-use', `deliveries read the stream '${name}': ${names}`);
@@ -119,6 +132,15 @@ export function createStreams({ broker, catalog, clock }: { broker: Broker; cata
       if (id !== undefined) await broker.remove(id);
     },
   };
+}
+
+function ownedByFile(stream: string, readers: readonly string[]): LakewardError {
+  const entries =
+    readers.length === 0 ? `stream '${stream}'` : `a reader of stream '${stream}' (${readers.join(', ')})`;
+  const todo = 'take it out of the file, restart the server, then delete the stream';
+  return new LakewardError('owned-by-file', `the configuration file declares ${entries}; ${todo}`, {
+    details: { stream, deliveries: readers, todo },
+  });
 }
 
 /** Makes a change on the newest state, again when somebody else was faster. */

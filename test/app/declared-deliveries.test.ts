@@ -71,3 +71,22 @@ deliveries: [{ name: a, stream: s }, { name: b, stream: t }, { name: c, stream: 
   expect(await answer.json()).toEqual({ streams: [] });
   await server.close('test over');
 });
+
+test('a stream that the file declares, or that a declared delivery reads, is not deleted, not even by force', async () => {
+  await write('streams: [{ name: s }, { name: t }]');
+  await (await start(folder)).close('test');
+  await write('streams: [{ name: s }]\ndeliveries: [{ name: d, stream: t }]');
+  let server = await start(folder);
+  const remove = async (name: string): Promise<unknown> =>
+    (await fetch(`${server.address.url}/v1/streams/${name}?force=true`, { method: 'DELETE' })).json();
+  for (const name of ['s', 't']) {
+    expect(await remove(name)).toMatchObject({
+      error: { code: 'owned-by-file', message: expect.stringContaining('take it out of the file, restart the server') },
+    });
+  }
+  await server.close('test');
+  await write('');
+  server = await start(folder);
+  for (const name of ['s', 't']) expect(await remove(name)).toEqual({});
+  await server.close('test over');
+});
