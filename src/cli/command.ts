@@ -13,6 +13,13 @@ export interface OptionSpec {
   readonly about: string;
   /** Placeholder of its value; a flag has none. */
   readonly value?: string;
+  readonly accepts?: Accepted;
+}
+
+/** What this side can know to be wrong before anything is tried; the server checks all of it again. */
+export interface Accepted {
+  readonly words: string;
+  test(text: string): boolean;
 }
 
 export interface ArgumentSpec {
@@ -20,6 +27,7 @@ export interface ArgumentSpec {
   readonly about: string;
   readonly optional?: boolean;
   readonly many?: boolean;
+  readonly accepts?: Accepted;
 }
 
 export interface Command {
@@ -85,7 +93,10 @@ export function parseLine(command: Command, args: readonly string[]): ParsedLine
     if (spec.value !== undefined && token.value === undefined) throw new UsageError(`${token.rawName} needs a value`);
     if (spec.value === undefined && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
   }
-  if (values['help'] !== true) checkArguments(command, positionals);
+  if (values['help'] !== true) {
+    checkArguments(command, positionals);
+    checkValues(command, { positionals, values });
+  }
   return { positionals, values };
 }
 
@@ -96,6 +107,24 @@ function checkArguments(command: Command, positionals: readonly string[]): void 
   const open = command.arguments.some((argument) => argument.many === true);
   const extra = open ? undefined : positionals[command.arguments.length];
   if (extra !== undefined) throw new UsageError(`'${extra}' is one argument too many`);
+}
+
+/** All wrong values are told at once. */
+function checkValues(command: Command, { positionals, values }: ParsedLine): void {
+  const given = [
+    ...command.arguments.map((it, at) => ({ name: `<${it.name}>`, accepts: it.accepts, value: positionals[at] })),
+    ...Object.entries(command.options).map(([name, { accepts }]) => ({
+      name: `--${name}`,
+      accepts,
+      value: values[name],
+    })),
+  ];
+  const wrong = given.flatMap(({ name, accepts, value }) =>
+    accepts === undefined || typeof value !== 'string' || accepts.test(value)
+      ? []
+      : `${name} takes ${accepts.words}, not '${value}'`,
+  );
+  if (wrong.length > 0) throw new UsageError(wrong.join('; '));
 }
 
 function unknownOption(given: string, known: readonly string[]): string {

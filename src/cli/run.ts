@@ -5,12 +5,14 @@
 import { systemClock } from '../app/time.ts';
 import { isLakewardError } from '../model/errors.ts';
 import type { Command, Invocation } from './command.ts';
-import { parseLine, readersOf } from './command.ts';
+import { COMMON_OPTIONS, parseLine, readersOf } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { createControlClient } from './control-client.ts';
 import { EXIT, exitCodeOf, UsageError } from './exit-code.ts';
 import { commandHelp, groupHelp, overview } from './help.ts';
 import { nearest } from './nearest.ts';
+import type { Attempt } from './next-steps.ts';
+import { nextSteps } from './next-steps.ts';
 import type { Terminal, TextSink } from './terminal.ts';
 import { createTerminal } from './terminal.ts';
 import { packageVersion } from '../app/package-version.ts';
@@ -40,11 +42,13 @@ export async function run(args: readonly string[], around: Surroundings): Promis
     monotonicMs: () => clock.monotonicMs(),
   });
   let command: Command | undefined;
+  let positionals: readonly string[] = [];
   try {
-    const { found, rest } = find(args, terminal);
+    const { found, rest } = find(commandFirst(args), terminal);
     if (found === undefined) return rest;
     command = found;
     const line = parseLine(command, rest);
+    ({ positionals } = line);
     const readers = readersOf(line);
     if (readers.flag('help')) {
       for (const text of commandHelp(command)) terminal.data(text);
@@ -65,7 +69,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
     return await command.run(invocation);
   } catch (error) {
     if (around.signal.aborted && !isLakewardError(error)) return EXIT.interrupted;
-    report(error, terminal, command);
+    report(error, terminal, { command: command?.name, positionals });
     return exitCodeOf(error);
   }
 }
@@ -73,6 +77,22 @@ export async function run(args: readonly string[], around: Surroundings): Promis
 type Found =
   | { readonly found: Command; readonly rest: readonly string[] }
   | { readonly found: undefined; readonly rest: number };
+
+/** Options of every command may stand before it, as in `lakeward --url X status`: they are moved behind it. */
+function commandFirst(args: readonly string[]): readonly string[] {
+  let at = 0;
+  for (let word = args[at]; word?.startsWith('--') === true && word !== '--help'; word = args[at]) {
+    if (word === '--version') return args;
+    const name = word.slice(2).split('=', 1)[0] ?? '';
+    const spec = Object.hasOwn(COMMON_OPTIONS, name) ? COMMON_OPTIONS[name] : undefined;
+    if (spec === undefined) throw new UsageError(`unknown option '${word}' before a command`);
+    at += spec.value === undefined || word.includes('=') ? 1 : 2;
+  }
+  const words = args.slice(at);
+  // What follows `--` is no option any more, so these go before it.
+  const end = words.includes('--') ? words.indexOf('--') : words.length;
+  return [...words.slice(0, end), ...args.slice(0, at), ...words.slice(end)];
+}
 
 /** The command that the first words name. Without one it prints help and gives the exit code. */
 function find(args: readonly string[], terminal: Terminal): Found {
@@ -104,7 +124,7 @@ function unknown(first: string, second: string | undefined): UsageError {
   return new UsageError(`no command '${given}'${guess === undefined ? '' : `, did you mean '${guess}'?`}`);
 }
 
-function report(error: unknown, terminal: Terminal, command: Command | undefined): void {
+function report(error: unknown, terminal: Terminal, attempt: Attempt): void {
   const code = isLakewardError(error) ? error.code : error instanceof UsageError ? 'usage' : 'internal';
   const message = error instanceof Error ? error.message : String(error);
   const details = isLakewardError(error) ? error.details : undefined;
@@ -113,9 +133,5 @@ function report(error: unknown, terminal: Terminal, command: Command | undefined
     return;
   }
   terminal.say(`${terminal.words.bad('error:')} ${message}${code === 'usage' ? '' : ` [${code}]`}`);
-  if (code === 'usage') terminal.next(`lakeward ${command === undefined ? '' : `${command.name} `}--help`);
-  if (code === 'server-unreachable') terminal.next('lakeward serve');
-  if (command?.name === 'serve') return;
-  if (code === 'stream-not-found') terminal.next('lakeward stream list');
-  if (code === 'delivery-not-found') terminal.next('lakeward delivery list');
+  for (const step of nextSteps(error, attempt)) terminal.next(step);
 }

@@ -1,5 +1,6 @@
 /** `lakeward delivery create`. */
 import type { DeliveryStatus } from '../../app/control-answers.ts';
+import { NEW_NAME } from '../accepted.ts';
 import type { Command } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 import { CHANGEABLE_OPTIONS, merged, specFile, writtenOptions } from './spec-options.ts';
@@ -8,7 +9,7 @@ import { printOutcome } from './status-text.ts';
 export const deliveryCreate: Command = {
   name: 'delivery create',
   summary: 'Starts to land a stream in the lake',
-  arguments: [{ name: 'delivery', about: 'its name' }],
+  arguments: [{ name: 'delivery', about: 'its name', accepts: NEW_NAME }],
   options: {
     stream: { value: 'name', about: 'the stream to read (required)' },
     prefix: { value: 'folder', about: 'folder in the lake (default: the name of the delivery)' },

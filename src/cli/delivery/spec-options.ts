@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { DeliverySpec } from '../../model/delivery.ts';
+import { CODEC, DURATION, FORMAT, SIZE } from '../accepted.ts';
 import type { Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 
@@ -18,14 +19,26 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'field[:form]',
     about: 'field of the event time, form iso (default), s, ms or us; or arrival',
   },
-  format: { value: 'format', about: 'parquet (default), csv or ndjson' },
-  compression: { value: 'codec', about: 'zstd, snappy, gzip (parquet); none, gzip (csv, ndjson)' },
+  format: { value: 'format', about: 'parquet (default), csv or ndjson', accepts: FORMAT },
+  compression: { value: 'codec', about: 'zstd, snappy, gzip (parquet); none, gzip (csv, ndjson)', accepts: CODEC },
   schema: { value: 'file', about: 'an Avro schema file; auto infers the columns (default)' },
-  'flush-age': { value: 'duration', about: 'land when the oldest record waits this long (default 60s)' },
-  'flush-bytes': { value: 'size', about: 'land when this much waits (default 64MiB)' },
+  'flush-age': {
+    value: 'duration',
+    about: 'land when the oldest record waits this long (default 60s)',
+    accepts: DURATION,
+  },
+  'flush-bytes': { value: 'size', about: 'land when this much waits (default 64MiB)', accepts: SIZE },
   'flush-records': { value: 'n', about: 'land when this many wait (default 1000000)' },
-  'allowed-lateness': { value: 'duration', about: 'how long after an hour rows still count as on time (default 10m)' },
-  'event-future': { value: 'duration', about: 'event times later than arrival by more are rejected (default 24h)' },
+  'allowed-lateness': {
+    value: 'duration',
+    about: 'how long after an hour rows still count as on time (default 10m)',
+    accepts: DURATION,
+  },
+  'event-future': {
+    value: 'duration',
+    about: 'event times later than arrival by more are rejected (default 24h)',
+    accepts: DURATION,
+  },
 };
 
 /** What the options say, in the written form; only what was given. */

@@ -1,6 +1,7 @@
 /** `lakeward stream create`. */
 import type { StreamView } from '../../app/control-answers.ts';
 import { LIMITS } from '../../model/limits.ts';
+import { NEW_NAME } from '../accepted.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { plural } from '../wording.ts';
@@ -8,7 +9,7 @@ import { plural } from '../wording.ts';
 export const streamCreate: Command = {
   name: 'stream create',
   summary: 'Makes a stream',
-  arguments: [{ name: 'stream', about: 'its name: letters, digits, _ . -' }],
+  arguments: [{ name: 'stream', about: 'its name: letters, digits, _ . -', accepts: NEW_NAME }],
   options: {
     shards: { value: 'n', about: `shards, 1 to ${LIMITS.shardsMax} (default 1)` },
     'retention-hours': { value: 'h', about: 'how long records are kept in the stream, 1 to 8760 (default 24)' },
