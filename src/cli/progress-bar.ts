@@ -8,8 +8,8 @@ const REDRAW_MS = 100;
 const BAR_CHARS = 24;
 
 export interface Progress {
-  /** Sets what is done so far; `bytes` adds a byte rate, `note` a word at the end. */
-  set(done: number, more?: { readonly bytes?: number; readonly note?: string }): void;
+  /** Sets what is done so far; `bytes` adds a byte rate, `part` (0 to 1) the share of the whole, `note` a word at the end. */
+  set(done: number, more?: { readonly bytes?: number; readonly part?: number; readonly note?: string }): void;
   /** Removes the line. Idempotent. */
   end(): void;
 }
@@ -33,7 +33,9 @@ export function createProgress({ sink, label, total, live, monotonicMs }: Progre
       drawnMs = nowMs;
       drawn = true;
       const seconds = Math.max((nowMs - startedMs) / 1000, 0.001);
-      const parts = [label, bar(done, total), total === undefined ? count(done) : `${count(done)}/${count(total)}`];
+      const share = more.part ?? (total === undefined || total === 0 ? undefined : Math.min(done / total, 1));
+      const parts = [label, bar(share), total === undefined ? count(done) : `${count(done)}/${count(total)}`];
+      if (share !== undefined) parts.splice(2, 0, `${Math.floor(share * 100)} %`);
       parts.push(`${count(Math.round(done / seconds))}/s`);
       if (more.bytes !== undefined) parts.push(`${size(more.bytes / seconds)}/s`);
       if (more.note !== undefined) parts.push(more.note);
@@ -47,8 +49,8 @@ export function createProgress({ sink, label, total, live, monotonicMs }: Progre
   };
 }
 
-function bar(done: number, total: number | undefined): string {
-  if (total === undefined || total === 0) return '';
-  const full = Math.round((Math.min(done, total) / total) * BAR_CHARS);
+function bar(share: number | undefined): string {
+  if (share === undefined) return '';
+  const full = Math.round(share * BAR_CHARS);
   return `${'█'.repeat(full)}${'░'.repeat(BAR_CHARS - full)}`;
 }

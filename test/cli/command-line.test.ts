@@ -2,6 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { EXIT } from '../../src/cli/exit-code.ts';
 import { nearest } from '../../src/cli/nearest.ts';
+import { printable } from '../../src/cli/rejected/show.ts';
+import { createProgress } from '../../src/cli/progress-bar.ts';
+import { nextSteps } from '../../src/cli/next-steps.ts';
+import type { ErrorCode } from '../../src/model/errors.ts';
+import { LakewardError } from '../../src/model/errors.ts';
 import { lakeward } from './captured-run.ts';
 
 /** Nothing listens on the discard port of loopback. */
@@ -55,6 +60,16 @@ describe('a wrong command line', () => {
     [['put', 'x', '/no/such/file'], '/no/such/file: no such file'],
     [['delivery', 'create', 'x'], '--stream is missing'],
     [['delivery', 'update', 'x'], 'nothing to change'],
+    [['stream', 'create', 'a/b'], "<stream> takes 1-128 of A-Z a-z 0-9 _ . -, not 'a/b'"],
+    [
+      ['delivery', 'create', 'd', '--stream', 's', '--format', 'xml'],
+      "--format takes parquet, csv or ndjson, not 'xml'",
+    ],
+    [
+      ['delivery', 'update', 'd', '--flush-age', 'soon', '--flush-bytes', 'x'],
+      '--flush-bytes takes a size such as 64MiB',
+    ],
+    [['--shards', '3', 'status'], "unknown option '--shards' before a command"],
   ])('%j is refused, with the reason and the way to help, before anything is tried', async (args, reason) => {
     const { code, stdout, stderr } = await lakeward(args, { url: NOBODY });
     expect(code).toBe(EXIT.usage);
@@ -84,6 +99,51 @@ describe('a server that is not there', () => {
     const { code, stderr } = await lakeward(['put', 's', '--retry-for', '0'], { url: NOBODY, stdin: '\n{"a":1}\n' });
     expect(code).toBe(EXIT.unreachable);
     expect(stderr).toContain('--from-line 2');
+  });
+});
+
+test('options of every command may stand before it', async () => {
+  const { code, stderr } = await lakeward(['--url', NOBODY, '--json', 'stream', 'list']);
+  expect(code).toBe(EXIT.unreachable);
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'server-unreachable', details: { url: NOBODY } } });
+});
+
+test('put of an empty input still finds out whether a server answers', async () => {
+  expect((await lakeward(['put', 's', '--retry-for', '0'], { url: NOBODY, stdin: '' })).code).toBe(EXIT.unreachable);
+});
+
+test('a rejected record is shown as it is, but for what would upset the terminal', () => {
+  expect(printable('{"a":"C:\\\\x \\"é\\""}')).toBe('{"a":"C:\\\\x \\"é\\""}');
+  expect(printable('a\n\tb\u001b[2J\u202ec')).toBe('a\\n\\tb\\u001b[2J\\u202ec');
+});
+
+test('progress shows the share of the whole when that is known', () => {
+  let text = '';
+  const sink = { write: (it: string) => void (text += it) };
+  const options = { sink, label: 'clicks', total: undefined, live: true, monotonicMs: () => 0 };
+  createProgress(options).set(10, { part: 0.257 });
+  expect(text).toMatch(/clicks {2}█{6}░{18} {2}25 % {2}10 {2}/);
+});
+
+describe('an error tells the next step', () => {
+  const steps = (code: ErrorCode, command: string, cause?: object): readonly string[] =>
+    nextSteps(new LakewardError(code, 'no', { cause }), { command, positionals: ['x'] });
+
+  test.each([
+    ['unauthorized', 'status', /--key .* LAKEWARD_KEY/],
+    ['stream-in-use', 'stream delete', /lakeward delivery delete .*lakeward stream delete x --force/],
+    ['stream-exists', 'stream create', /lakeward stream describe x/],
+    ['delivery-exists', 'delivery create', /lakeward delivery describe x/],
+    ['delivery-paused', 'delivery flush', /lakeward delivery resume x/],
+    ['stream-not-found', 'put', /lakeward stream create x/],
+  ] as const)('%s', (code, command, expected) => {
+    expect(steps(code, command).join(' ')).toMatch(expected);
+  });
+
+  test('a port that is taken: another one', () => {
+    const taken = Object.assign(new Error('taken'), { code: 'EADDRINUSE' });
+    expect(steps('config-invalid', 'serve', taken)).toEqual([expect.stringContaining('--port 0')]);
+    expect(steps('config-invalid', 'serve')).toEqual([]);
   });
 });
 

@@ -52,9 +52,13 @@ test('deliveries are created from options, and faults in them are all told', asy
     spec: { prefix: 'by/product', format: 'csv', eventTime: { field: 'at', form: 'ms' }, flush: { ageMs: 3_600_000 } },
   });
   const wrong = await on('delivery create x --stream clicks --format xml --flush-age soon');
-  expect(wrong.code).toBe(EXIT.failed);
+  expect(wrong.code).toBe(EXIT.usage);
   expect(wrong.stderr).toContain('xml');
   expect(wrong.stderr).toContain('soon');
+  const refused = await on('delivery create x --stream clicks --layout {nope --flush-age 1000d');
+  expect(refused.code).toBe(EXIT.failed);
+  expect(refused.stderr).toContain('{nope');
+  expect(refused.stderr).toContain('1000d');
   expect((await on('delivery create x --stream nowhere')).stderr).toContain('[stream-not-found]');
 });
 
@@ -73,7 +77,17 @@ test('put sends standard input and files, and tells refused lines by number', as
   const filed = await on(`put clicks ${file} --json`);
   expect(filed.code).toBe(EXIT.findings);
   expect(documents(filed)).toMatchObject([{ accepted: 140, refused: 1, refusals: [{ line: 51, code: 'not-json' }] }]);
-  expect((await on('put nowhere', { stdin: '{}' })).stderr).toContain('[stream-not-found]');
+});
+
+test('put to a stream that does not exist says so, also for an empty input, and names no line to go on with', async () => {
+  for (const stdin of ['{}\n', '', '\n\n']) {
+    const { code, stderr } = await on('put nowhere', { stdin });
+    expect(code).toBe(EXIT.failed);
+    expect(stderr).toContain('[stream-not-found]');
+    expect(stderr).toContain('lakeward stream create nowhere');
+    expect(stderr).not.toContain('--from-line');
+  }
+  expect((await on('put clicks', { stdin: '' })).stdout).toMatch(/^0 records durable/);
 });
 
 test('tail prints records from the beginning, to a limit, and follows until it is ended', async () => {

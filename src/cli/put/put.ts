@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
+import { isLakewardError } from '../../model/errors.ts';
 import type { Command, Invocation } from '../command.ts';
 import { EXIT, UsageError } from '../exit-code.ts';
 import { count, duration, plural, size } from '../wording.ts';
@@ -54,21 +55,25 @@ interface Tally {
 async function putLines(call: Invocation): Promise<number> {
   const [stream = '', ...files] = call.arguments;
   const names = files.length === 0 ? ['-'] : files;
-  await checkFiles(names);
+  const input = inputOf(await checkFiles(names), call);
   const startedMs = call.clock.monotonicMs();
   const tally: Tally = { sent: 0, bytes: 0, refused: 0, shown: [] };
   const progress = call.terminal.progress(stream);
-  const send = sending(call, stream, tally, (note) => progress.set(tally.sent, { bytes: tally.bytes, note }));
+  const send = sending(call, stream, tally, (note) =>
+    progress.set(tally.sent, { bytes: tally.bytes, note, ...input.part() }),
+  );
   try {
     for (const [index, name] of names.entries()) {
       const firstLine = index === 0 ? (call.number('from-line', 1) ?? 1) : 1;
-      for await (const batch of lineBatches(bytesOf(name, call), firstLine)) {
-        await sendOrTell(call, { name, batch, send });
+      for await (const batch of lineBatches(input.open(name), firstLine)) {
+        await sendOrTell(call, { name, batch, send, isFirst: tally.sent === 0 });
         tally.sent += batch.lines.length;
         tally.bytes += batch.bytes;
-        progress.set(tally.sent, { bytes: tally.bytes });
+        progress.set(tally.sent, { bytes: tally.bytes, ...input.part() });
       }
     }
+    // Nothing was sent that could have told of a missing stream or a missing server.
+    if (tally.sent === 0) await call.client().get(`/v1/streams/${encodeURIComponent(stream)}`, call.signal);
   } finally {
     progress.end();
   }
@@ -108,13 +113,21 @@ function sending(
   return (batch) => sender.send(batch);
 }
 
-async function sendOrTell(
-  call: Invocation,
-  { name, batch, send }: { name: string; batch: LineBatch; send: (batch: LineBatch) => Promise<void> },
-): Promise<void> {
+interface Sending {
+  readonly name: string;
+  readonly batch: LineBatch;
+  readonly send: (batch: LineBatch) => Promise<void>;
+  readonly isFirst: boolean;
+}
+
+/** What no later line can get past, and nothing of the first request was stored: there is no line to go on with. */
+const WRONG_FROM_THE_START = new Set<string>(['argument-invalid', 'stream-not-found', 'unauthorized']);
+
+async function sendOrTell(call: Invocation, { name, batch, send, isFirst }: Sending): Promise<void> {
   try {
     await send(batch);
   } catch (error) {
+    if (isFirst && isLakewardError(error) && WRONG_FROM_THE_START.has(error.code)) throw error;
     const line = batch.numbers[0] ?? 1;
     const where = name === '-' ? 'standard input' : name;
     const done = line === 1 ? 'nothing of it is known to be durable' : `everything before line ${line} is durable`;
@@ -147,16 +160,42 @@ function summarise(call: Invocation, stream: string, tally: Tally, elapsedMs: nu
   call.terminal.next(`lakeward stream tail ${stream} --from earliest --no-follow --limit 3`);
 }
 
-async function checkFiles(names: readonly string[]): Promise<void> {
-  for (const name of names.filter((it) => it !== '-')) {
+/** Names with sizes in bytes, undefined for standard input and what else has none. */
+async function checkFiles(names: readonly string[]): Promise<ReadonlyMap<string, number | undefined>> {
+  const sizes = new Map<string, number | undefined>();
+  for (const name of names) {
+    if (name === '-') {
+      sizes.set(name, undefined);
+      continue;
+    }
     const found = await stat(name).catch(() => undefined);
     if (found === undefined) throw new UsageError(`${name}: no such file`);
     if (found.isDirectory()) throw new UsageError(`${name} is a folder; name its files`);
+    sizes.set(name, found.isFile() ? found.size : undefined);
   }
+  return sizes;
 }
 
-function bytesOf(name: string, call: Invocation): AsyncIterable<Uint8Array> {
-  if (name === '-') return call.stdin;
-  const file = createReadStream(name);
-  return name.endsWith('.gz') ? file.pipe(createGunzip()) : file;
+interface Input {
+  open(name: string): AsyncIterable<Uint8Array>;
+  /** How much of all files was read, when their sizes are known: compressed files count as they lie on the disk. */
+  part(): { readonly part?: number };
+}
+
+function inputOf(sizes: ReadonlyMap<string, number | undefined>, call: Invocation): Input {
+  const all = [...sizes.values()];
+  const total = all.every((it) => it !== undefined) ? all.reduce((sum, it) => sum + it, 0) : 0;
+  const opened: { readonly bytesRead: number }[] = [];
+  return {
+    open(name) {
+      if (name === '-') return call.stdin;
+      const file = createReadStream(name);
+      opened.push(file);
+      return name.endsWith('.gz') ? file.pipe(createGunzip()) : file;
+    },
+    part() {
+      if (total === 0) return {};
+      return { part: Math.min(opened.reduce((sum, { bytesRead }) => sum + bytesRead, 0) / total, 1) };
+    },
+  };
 }

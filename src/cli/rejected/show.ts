@@ -8,7 +8,7 @@ const SHOWN_CHARS = 200;
 
 export const rejectedShow: Command = {
   name: 'rejected show',
-  summary: 'Shows rejected rows: reason and original bytes, oldest first',
+  summary: 'Shows rejected rows: reason and original bytes, oldest first (--json: one document a row)',
   arguments: [{ name: 'delivery', about: 'its name' }],
   options: {
     limit: { value: 'n', about: 'at most this many rows (default 20; 0 for all)' },
@@ -44,5 +44,13 @@ function described(row: RejectedRow): string[] {
   const text = Buffer.from(row.data, 'base64').toString('utf8');
   const column = row.column === null ? '' : ` (${row.column})`;
   const shown = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
-  return [`${row.arrival}  ${row.code}${column}: ${row.reason}`, `    ${JSON.stringify(shown).slice(1, -1)}`];
+  return [`${row.arrival}  ${row.code}${column}: ${printable(row.reason)}`, `    ${printable(shown)}`];
+}
+
+/** Characters that move the cursor, break the line or turn its direction; all others are shown as they are. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (it) => SHORT[it] ?? `\\u${(it.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
