@@ -1,7 +1,7 @@
 /** `lakeward status`. */
 import type { ServerStatus } from '../app/control-answers.ts';
 import type { Command } from './command.ts';
-import { deliveryTable } from './delivery/list.ts';
+import { deliveryTable, troubleLines } from './delivery/list.ts';
 import { EXIT } from './exit-code.ts';
 import { count, duration, size, table } from './wording.ts';
 
@@ -32,10 +32,9 @@ export const status: Command = {
         terminal.data(line);
     }
     if (server.deliveries.length > 0) terminal.data('');
-    if (server.deliveries.length > 0) for (const line of deliveryTable(server.deliveries)) terminal.data(line);
-    for (const { spec, trouble } of server.deliveries) {
-      if (trouble !== undefined) terminal.say(`${spec.name}: ${trouble.code}: ${trouble.message}`);
-    }
+    if (server.deliveries.length > 0)
+      for (const line of deliveryTable(server.deliveries, call.clock.nowMs())) terminal.data(line);
+    for (const line of troubleLines(server.deliveries)) terminal.data(terminal.paint.bad(line));
     const stream = server.streams[0];
     if (stream === undefined) terminal.next('lakeward stream create clicks');
     else if (server.deliveries.length === 0)

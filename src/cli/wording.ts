@@ -37,6 +37,11 @@ export function time(ms: number | undefined): string {
   return ms === undefined ? '-' : `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
+/** How long ago, `-` for a time that is not known. Clocks of two machines may differ, so it is never less than nothing. */
+export function ageText(ms: number | undefined, nowMs: number): string {
+  return ms === undefined ? '-' : duration(Math.max(nowMs - ms, 0));
+}
+
 /** Columns padded to their widest cell; numbers are right-aligned by naming their columns. */
 export function table(
   header: readonly string[],

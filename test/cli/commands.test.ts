@@ -118,14 +118,20 @@ test('flush lands; lake and rejected show where everything is', async () => {
   expect(tree).toMatch(/hourly\/year=2026\/month=01\/day=31\/ +240 rows/);
   expect(tree).toMatch(/└─ hour=03\/ +60 rows .* closed by request/);
   expect((await on('lake ls')).stdout).toMatch(/by\/product\/ +240 rows/);
-  const [listed] = await json<{ files: { rows: number }[] }>('lake ls products --under product=p1');
-  expect(listed?.files.reduce((sum, file) => sum + file.rows, 0)).toBe(80);
-  const shown = await json<{ path: string; rows: number }>('lake show hourly year=2026/month=01/day=31/hour=00');
-  expect(shown.reduce((sum, file) => sum + file.rows, 0)).toBe(60);
+  expect((await on('lake ls hourly --depth 0')).stdout).toMatch(/^hourly\S+ +240 rows[^\n]*\n$/);
+  type Listed = { deliveries: { files: { rows: number }[] }[] };
+  const [listed] = await json<Listed>('lake ls products --under product=p1');
+  expect(listed?.deliveries).toHaveLength(1);
+  expect(listed?.deliveries[0]?.files.reduce((sum, file) => sum + file.rows, 0)).toBe(80);
+  const [shown] = await json<{ files: { rows: number }[] }>('lake show hourly year=2026/month=01/day=31/hour=00');
+  expect(shown?.files.reduce((sum, file) => sum + file.rows, 0)).toBe(60);
   expect((await on('lake show hourly')).stdout).toMatch(/\.parquet +\d+ .* request /);
 
   const rejected = await on('rejected list');
   expect(rejected.stdout).toMatch(/hourly +event-time-invalid +\S+ +1 /);
+  expect(await json('rejected list')).toMatchObject([
+    { deliveries: [{ delivery: 'hourly', reasons: [{ code: 'event-time-invalid', rows: 1 }] }, { reasons: [{}] }] },
+  ]);
   expect((await on('rejected show hourly --raw')).stdout).toBe('{"id":"late","time":"never"}\n');
   expect(await json('rejected show hourly')).toMatchObject([{ code: 'event-time-invalid' }]);
   expect((await on('rejected show hourly')).stdout).toContain('event-time-invalid');

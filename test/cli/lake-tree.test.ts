@@ -23,6 +23,26 @@ test('a tree folds chains of single folders, adds up, and says why files were cl
   );
 });
 
+test('a tree of more lines than a person reads is folded, counts all the same, and says how to open it', () => {
+  const hours = Array.from({ length: 240 }, (_, i) => file(`day=${Math.floor(i / 24)}/hour=${i % 24}`, 1));
+  const tree = partitionTree('clicks', hours);
+  const folded = treeLines(tree);
+  expect(folded).toHaveLength(12);
+  expect(folded[1]).toMatch(/^├─ day=0\/ +24 rows +24 files/);
+  expect(folded.at(-1)).toBe('… 240 more folders: --depth 2 shows all, --under <partition> a part');
+  expect(treeLines(tree, 2)).toHaveLength(251);
+  expect(treeLines(tree, 0)).toEqual([expect.stringMatching(/^clicks\/ +240 rows/)]);
+  const flat = treeLines(
+    partitionTree(
+      'clicks',
+      Array.from({ length: 1000 }, (_, i) => file(`id=${i}`, 1)),
+    ),
+  );
+  expect(flat).toHaveLength(201);
+  expect(flat[1]).toMatch(/ 1 row +1 file /);
+  expect(flat.at(-1)).toContain('801 more folders');
+});
+
 test('files without a partition lie in the root', () => {
   expect(treeLines(partitionTree('clicks', [file('', 3)]))).toEqual([
     expect.stringMatching(/^clicks\/ +3 rows +1 file/),

@@ -13,7 +13,11 @@ export const deliveryCreate: Command = {
   options: {
     stream: { value: 'name', about: 'the stream to read (required)' },
     prefix: { value: 'folder', about: 'folder in the lake (default: the name of the delivery)' },
-    start: { value: 'position', about: 'earliest (default), latest or a time like 2026-11-22T10:00:00Z' },
+    start: {
+      value: 'position',
+      about:
+        'earliest (default), latest or a time like 2026-11-22T10:00:00Z; no effect when this name has landed this stream before',
+    },
     file: { value: 'json', about: 'read the specification from this file; options go before it' },
     ...CHANGEABLE_OPTIONS,
   },

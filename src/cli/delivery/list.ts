@@ -2,9 +2,7 @@
 import type { DeliveryStatus } from '../../app/control-answers.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
-import { count, table } from '../wording.ts';
-
-const HEADER = ['delivery', 'stream', 'state', 'format', 'rows', 'files', 'rejected', 'waiting'];
+import { ageText, count, table, time } from '../wording.ts';
 
 export const deliveryList: Command = {
   name: 'delivery list',
@@ -25,12 +23,23 @@ export const deliveryList: Command = {
       call.terminal.next('lakeward delivery create clicks-hourly --stream clicks');
       return EXIT.ok;
     }
-    for (const line of deliveryTable(deliveries)) call.terminal.data(line);
+    for (const line of deliveryTable(deliveries, call.clock.nowMs())) call.terminal.data(line);
+    for (const line of troubleLines(deliveries)) call.terminal.data(line);
     return EXIT.ok;
   },
 };
 
-export function deliveryTable(deliveries: readonly DeliveryStatus[]): string[] {
+/** Counts that are zero where all is well; a column each where they are not. */
+const ODD = [
+  ['late', ({ lateRows }: DeliveryStatus) => lateRows],
+  ['extra', ({ extraRows }: DeliveryStatus) => extraRows],
+  ['lost', ({ lostOffsets }: DeliveryStatus) => lostOffsets],
+] as const;
+
+/** `oldest` is how long the oldest waiting record waits. */
+export function deliveryTable(deliveries: readonly DeliveryStatus[], nowMs: number): string[] {
+  const odd = ODD.filter(([, of]) => deliveries.some((status) => of(status) > 0));
+  const numbers = ['rows', 'files', 'rejected', ...odd.map(([title]) => title), 'waiting', 'oldest'];
   const rows = deliveries.map((status) => [
     status.spec.name,
     status.spec.stream,
@@ -39,7 +48,18 @@ export function deliveryTable(deliveries: readonly DeliveryStatus[]): string[] {
     count(status.rows),
     count(status.files),
     count(status.rejectedRows),
+    ...odd.map(([, of]) => count(of(status))),
     count(status.pending.records),
+    ageText(status.pending.oldestArrivalMs, nowMs),
   ]);
-  return table(HEADER, rows, ['rows', 'files', 'rejected', 'waiting']);
+  return table(['delivery', 'stream', 'state', 'format', ...numbers], rows, numbers);
+}
+
+/** What is wrong with deliveries, a line each. */
+export function troubleLines(deliveries: readonly DeliveryStatus[]): string[] {
+  return deliveries.flatMap(({ spec, state, trouble }) =>
+    trouble === undefined
+      ? []
+      : `${spec.name} is ${state} since ${time(trouble.sinceMs)}: ${trouble.message} [${trouble.code}]`,
+  );
 }

@@ -4,7 +4,7 @@
 import type { DeliveryStatus } from '../../app/control-answers.ts';
 import type { Invocation } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
-import { count, duration, plural, size, time } from '../wording.ts';
+import { ageText, count, duration, plural, size, time } from '../wording.ts';
 
 /** Path of a delivery in the control API. */
 export function deliveryPath(name: string): string {
@@ -25,7 +25,7 @@ function summary(status: DeliveryStatus): string {
 }
 
 /** Everything about a delivery, one fact a line. */
-export function details(status: DeliveryStatus): string[] {
+export function details(status: DeliveryStatus, nowMs: number): string[] {
   const { spec } = status;
   const event = spec.eventTime.from === 'arrival' ? 'arrival' : `${spec.eventTime.field} (${spec.eventTime.form})`;
   const waiting = `${plural(status.pending.records, 'record')}, ${size(status.pending.bytes)}`;
@@ -47,6 +47,7 @@ export function details(status: DeliveryStatus): string[] {
     ['rejected', plural(status.rejectedRows, 'row')],
     ['lost', plural(status.lostOffsets, 'record')],
     ['waiting', waiting],
+    ['oldest', ageText(status.pending.oldestArrivalMs, nowMs)],
     ['last landed', time(status.lastLandedMs)],
     ['watermark', time(status.watermarkMs)],
     ['log entry', count(status.entry)],

@@ -20,12 +20,13 @@ export const lakeShow: Command = {
     const { spec } = await client.get<DeliveryStatus>(deliveryPath(call.argument(0)), call.signal);
     const partition = call.arguments[1];
     const prefix = partition === undefined ? undefined : `${spec.prefix}/${partition}`;
-    const rows: string[][] = [];
-    for await (const file of landedFiles(client, spec.name, prefix)) {
-      if (call.terminal.json) call.terminal.document(file);
-      else rows.push(cells(file));
+    const files: DataFile[] = [];
+    for await (const file of landedFiles(client, spec.name, prefix)) files.push(file);
+    if (call.terminal.json) {
+      call.terminal.document({ delivery: spec.name, prefix: spec.prefix, files });
+      return EXIT.ok;
     }
-    if (call.terminal.json) return EXIT.ok;
+    const rows = files.map(cells);
     if (rows.length === 0) call.terminal.say('no files there');
     const header = ['path', 'rows', 'bytes', 'first event', 'last event', 'closed by', 'schema', 'crc-32'];
     if (rows.length > 0) for (const line of table(header, rows, ['rows', 'bytes', 'schema'])) call.terminal.data(line);

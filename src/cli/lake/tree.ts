@@ -3,7 +3,7 @@
  * with one child each is one line.
  */
 import type { DataFile } from '../../app/control-answers.ts';
-import { count, plural, size } from '../wording.ts';
+import { plural, size } from '../wording.ts';
 
 export interface TreeNode {
   readonly name: string;
@@ -50,38 +50,59 @@ function add(at: TreeNode, file: DataFile): void {
 }
 
 interface Line {
+  readonly level: number;
   readonly head: string;
   readonly of: TreeNode;
 }
 
-/** Lines of text; at most `linesMax` of them, the rest is counted. */
-export function treeLines(top: TreeNode, linesMax = Number.POSITIVE_INFINITY): string[] {
+/** A tree of more lines than this is folded, and cut when even its first level has more. */
+const LINES_MAX = 200;
+
+/**
+ * Lines of text. `depth` is the number of levels shown below the first line; without it, as many as fit in 200 lines. A line stands
+ * for all that lies below it, so what is folded away is still counted.
+ */
+export function treeLines(top: TreeNode, depth?: number): string[] {
   const lines: Line[] = [];
-  draw(top, '', '', lines);
-  const shown = lines.slice(0, linesMax);
-  const width = Math.max(...shown.map(({ head }) => head.length));
+  draw(top, { branch: '', indent: '', level: 0 }, lines);
+  const deepest = lines.reduce((most, { level }) => Math.max(most, level), 0);
+  const upTo = (wanted: number): Line[] => lines.filter(({ level }) => level <= wanted);
+  let fitting = depth ?? deepest;
+  if (depth === undefined) while (fitting > 1 && upTo(fitting).length > LINES_MAX) fitting -= 1;
+  const open = upTo(fitting);
+  const shown = depth === undefined ? open.slice(0, LINES_MAX) : open;
+  const width = shown.reduce((most, { head }) => Math.max(most, head.length), 0);
   const text = shown.map(({ head, of }) => `${head.padEnd(width)}  ${facts(of)}`);
-  if (lines.length > shown.length) text.push(`… and ${plural(lines.length - shown.length, 'more folder')}`);
+  const hidden = lines.length - shown.length;
+  if (depth === undefined && hidden > 0)
+    text.push(`… ${plural(hidden, 'more folder')}: --depth ${deepest} shows all, --under <partition> a part`);
   return text;
 }
 
-function draw(at: TreeNode, branch: string, indent: string, lines: Line[]): void {
+interface Place {
+  readonly branch: string;
+  readonly indent: string;
+  readonly level: number;
+}
+
+function draw(at: TreeNode, { branch, indent, level }: Place, lines: Line[]): void {
   let name = at.name;
   let end = at;
   while (end.children.size === 1) {
     end = end.children.values().next().value as TreeNode;
     name += `/${end.name}`;
   }
-  lines.push({ head: `${indent}${branch}${name}/`, of: end });
+  lines.push({ level, head: `${indent}${branch}${name}/`, of: end });
   const deeper = branch === '' ? indent : `${indent}${branch === '└─ ' ? '   ' : '│  '}`;
   const children = [...end.children.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   for (const [position, child] of children.entries()) {
-    draw(child, position === children.length - 1 ? '└─ ' : '├─ ', deeper, lines);
+    const last = position === children.length - 1;
+    draw(child, { branch: last ? '└─ ' : '├─ ', indent: deeper, level: level + 1 }, lines);
   }
 }
 
 function facts(of: TreeNode): string {
-  const rows = `${count(of.rows)} rows`.padStart(14);
+  const rows = plural(of.rows, 'row').padStart(14);
   const files = plural(of.files, 'file').padStart(12);
   return `${rows}${files}  ${size(of.bytes).padStart(9)}  closed by ${[...of.reasons].toSorted().join(', ') || '-'}`;
 }

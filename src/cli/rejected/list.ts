@@ -4,6 +4,7 @@ import type { Command } from '../command.ts';
 import { deliveryPath } from '../delivery/status-text.ts';
 import { EXIT } from '../exit-code.ts';
 import { count, table } from '../wording.ts';
+import type { ReasonCount } from './rejected-rows.ts';
 import { countReasons, rejectedRows } from './rejected-rows.ts';
 
 export const rejectedList: Command = {
@@ -20,14 +21,18 @@ export const rejectedList: Command = {
         ? (await client.get<{ deliveries: readonly DeliveryStatus[] }>('/v1/deliveries', call.signal)).deliveries
         : [await client.get<DeliveryStatus>(deliveryPath(name), call.signal)];
     const rows: string[][] = [];
+    const counted: { delivery: string; reasons: readonly ReasonCount[] }[] = [];
     for (const { spec } of statuses) {
       const reasons = await countReasons(rejectedRows(client, spec.name));
-      if (call.terminal.json) call.terminal.document({ delivery: spec.name, reasons });
+      counted.push({ delivery: spec.name, reasons });
       rows.push(
         ...reasons.map((it) => [spec.name, it.code, it.column ?? '-', count(it.rows), it.example.slice(0, 80)]),
       );
     }
-    if (call.terminal.json) return EXIT.ok;
+    if (call.terminal.json) {
+      call.terminal.document({ deliveries: counted });
+      return EXIT.ok;
+    }
     if (rows.length === 0) {
       call.terminal.say('no rejected rows');
       return EXIT.ok;
