@@ -10,12 +10,14 @@ import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
 import { changeCatalog } from './catalog-change.ts';
 import { creation, declaration, documentOf, pausing, removal, replacement } from './documents.ts';
+import { hasLandingLog } from './log-holder.ts';
 import { rejectedRows } from './rejected-rows.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { runningDeliveries } from './running-deliveries.ts';
 import { parseDeliverySpec } from './spec.ts';
 import { deliveryStatus, pendingOf } from './status.ts';
+import type { Worker } from './worker.ts';
 
 const GAUGES_MS = 15_000;
 const GAUGES_JOB = 'delivery gauges';
@@ -23,6 +25,8 @@ const PAGE_ITEMS = 100;
 const PAGE_ITEMS_MAX = 1000;
 /** A landing that takes this long makes no progress. */
 const STALLED_MS = 600_000;
+/** How long a resume waits to see whether the trouble is over. */
+const FIRST_TRY_MS = 3000;
 
 export interface DeliveryComplaint {
   readonly delivery: string;
@@ -74,9 +78,13 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
   const stage: DeliveryStage = {
     parse: parseDeliverySpec,
     async create(spec, call) {
+      creation(room.catalog.read(), spec, room.clock.nowMs());
+      const landedBefore = await hasLandingLog(room, spec, call);
       await change((state) => creation(state, spec, room.clock.nowMs()), call);
       await running.get(spec.name)?.worker?.opened;
-      return statusOf(spec.name);
+      const entry = running.get(spec.name)?.holder.view()?.entry;
+      const status = await statusOf(spec.name);
+      return landedBefore && entry !== undefined ? { ...status, continues: { entry } } : status;
     },
     async update(spec, call) {
       await change((state) => replacement(state, spec), call);
@@ -97,8 +105,10 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     async setPaused(name, paused, call) {
       await change((state) => pausing(state, name, paused), call);
       // An operator who resumes wants another try now, whatever stopped the worker.
-      if (!paused && running.get(name)?.worker?.view().trouble !== undefined) await running.restart(name);
+      const again = !paused && running.get(name)?.worker?.view().trouble !== undefined;
+      if (again) await running.restart(name);
       await running.get(name)?.worker?.opened;
+      if (again) await firstTry(room, running.get(name)?.worker, call);
       return statusOf(name);
     },
     async files(name, options) {
@@ -147,6 +157,20 @@ function complaintOf({ document, worker }: RunningDelivery, nowMs: number): Deli
   if (busyMs < STALLED_MS) return [];
   const message = `a landing is under way for ${Math.round(busyMs / 1000)} s`;
   return [{ delivery, trouble: { code: 'internal', message, sinceMs: nowMs - busyMs } }];
+}
+
+/**
+ * Lets a worker that was in trouble show whether it is over: a reason that lasts is met again at once, often only by landing. A long
+ * landing is not waited for.
+ */
+async function firstTry({ clock }: DeliveryRoom, worker: Worker | undefined, call?: CallOptions): Promise<void> {
+  if (worker === undefined || worker.view().trouble !== undefined) return;
+  const timer = new AbortController();
+  const { signal } = timer;
+  // What fails here is in the worker's view.
+  const tried = worker.flush('request', { signal: AbortSignal.any([signal, ...(call?.signal ? [call.signal] : [])]) });
+  await Promise.race([tried.catch(() => {}), clock.sleep(FIRST_TRY_MS, signal).catch(() => {})]);
+  timer.abort();
 }
 
 function pageLimit(options: PageOptions | undefined): number {

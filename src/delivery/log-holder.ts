@@ -5,11 +5,13 @@
  * when the stream is another one by then.
  */
 import type { DeliveryDocument, DeliverySpec } from '../model/delivery.ts';
-import { LakewardError } from '../model/errors.ts';
+import { LakewardError, isLakewardError } from '../model/errors.ts';
 import type { Offset, Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
 import { asOffset, asShard } from '../model/stream.ts';
 import type { LandingLog, LandingView } from '../landing/landing-log.ts';
 import { openLandingLog } from '../landing/landing-log.ts';
+import { landingPaths } from '../landing/paths.ts';
+import type { CallOptions } from '../ports/call-options.ts';
 import { rebuildLost } from './rebuild.ts';
 import type { DeliveryRoom } from './room.ts';
 
@@ -48,7 +50,7 @@ export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, '
         clock: room.clock,
         telemetry: room.telemetry,
         delivery: spec.name,
-        folder: `${spec.name}/${stream.id}`,
+        folder: folderOf(spec, stream),
         prefix: spec.prefix,
         writer: room.writer,
         lakeId: room.lakeId,
@@ -85,6 +87,22 @@ export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, '
     },
     view: () => open?.log.view() ?? lastView,
   };
+}
+
+/** Whether a delivery of this name has landed from the stream before. False also when the lake cannot tell now. */
+export async function hasLandingLog(room: DeliveryRoom, spec: DeliverySpec, call?: CallOptions): Promise<boolean> {
+  const stream = room.catalog.read().stream.get(spec.stream);
+  if (stream === undefined) return false;
+  try {
+    return (await room.lake.read(landingPaths(folderOf(spec, stream)).entry(0), call)) !== undefined;
+  } catch (error) {
+    if (isLakewardError(error)) return false;
+    throw error;
+  }
+}
+
+function folderOf({ name }: Pick<DeliverySpec, 'name'>, { id }: StreamDocument): string {
+  return `${name}/${id}`;
 }
 
 function otherStream(

@@ -27,6 +27,11 @@ export interface DeliveryStatus {
   readonly watermarkMs?: number;
   readonly pending: { readonly records: number; readonly bytes: number; readonly oldestArrivalMs?: number };
   readonly planVersion: number;
+  /**
+   * In the answer of `create` alone: a delivery of this name read this stream before, so landing goes on behind the newest entry of its
+   * landing log, and the specification's `start` has no effect.
+   */
+  readonly continues?: { readonly entry: number };
 }
 
 export interface Page<T> {

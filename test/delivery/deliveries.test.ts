@@ -1,7 +1,7 @@
 /** Control of deliveries: who may change what, what survives a restart, and how the stage stops. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeliveryStage } from '../../src/delivery/deliveries.ts';
-import type { LakewardError } from '../../src/model/errors.ts';
+import { LakewardError } from '../../src/model/errors.ts';
 import type { World } from './stage-fixture.ts';
 import { inTime, makeWorld } from './stage-fixture.ts';
 
@@ -80,6 +80,53 @@ describe('the delivery stage', () => {
     await world.clock.settle();
     expect(await world.landed()).toEqual(['1', '2']);
     expect((await stage.files('d')).items.map((file) => `${file.planVersion}`).toSorted()).toEqual(['1', '2']);
+  });
+
+  test('says of a delivery made again on the same stream that it continues, so that its start has no effect', async () => {
+    expect(await stage.create(spec({ flush: { records: 1 } }))).not.toHaveProperty('continues');
+    await world.put([1]);
+    await world.clock.settle();
+    await stage.remove('d');
+    await world.put([2]);
+    const again = await stage.create(spec({ flush: { records: 1 }, start: 'latest' }));
+    expect(again).toMatchObject({ continues: { entry: 1 } });
+    expect((await stage.status('d'))[0]).not.toHaveProperty('continues');
+    await world.clock.settle();
+    expect(await world.landed()).toEqual(['1', '2']);
+    await stage.remove('d');
+    world.lake.read = () => Promise.reject(new LakewardError('lake-unavailable', 'away'));
+    expect(await inTime(world.clock, stage.create(spec()))).not.toHaveProperty('continues');
+  });
+
+  test('resumed while what suspended it lasts, a delivery is answered as suspended with its trouble, not as running', async () => {
+    await stage.create(spec({ flush: { records: 1 } }));
+    const convert = world.converter.convert;
+    world.converter.convert = () => Promise.reject(new LakewardError('schema-invalid', 'no such column'));
+    await world.put([1]);
+    await world.clock.settle();
+    expect((await stage.status('d'))[0]).toMatchObject({ state: 'suspended' });
+    const trouble = { code: 'schema-invalid', message: 'no such column' };
+    expect(await stage.setPaused('d', false)).toMatchObject({ state: 'suspended', trouble });
+    await stage.setPaused('d', true);
+    await stage.setPaused('d', false);
+    await world.clock.settle();
+    expect((await stage.status('d'))[0]).toMatchObject({ state: 'suspended', trouble });
+    world.converter.convert = convert;
+    expect(await stage.setPaused('d', false)).toMatchObject({ state: 'running', rows: 1 });
+  });
+
+  test('a resume does not wait for a long landing', async () => {
+    await stage.create(spec({ flush: { records: 1 } }));
+    world.converter.convert = () => Promise.reject(new LakewardError('schema-invalid', 'no such column'));
+    await world.put([1]);
+    await world.clock.settle();
+    world.converter.convert = (_job, _batches, options) =>
+      new Promise((_resolve, reject) => {
+        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+      });
+    const before = world.clock.monotonicMs();
+    expect(await inTime(world.clock, stage.setPaused('d', false))).toMatchObject({ state: 'running', rows: 0 });
+    expect(world.clock.monotonicMs() - before).toBeLessThanOrEqual(3100);
   });
 
   test('what the file declares only the file changes, and what it drops is forgotten', async () => {
