@@ -1,9 +1,12 @@
 /**
  * What a worker remembers of each shard for the watermark. Kept in memory only: after a restart a shard counts as unknown until its
- * next rows, or until it was quiet for long enough; the watermark stands still meanwhile and never goes back.
+ * next rows, or until it was quiet for long enough; the watermark stands still meanwhile and never goes back. Rejected rows tell no
+ * event time, so a shard of nothing else counts as quiet. Times are bounded by the believed time: a wall clock that was ahead for a
+ * while does not push the watermark there for good.
  */
 import type { Positions, ShardIndex } from '../model/stream.ts';
 import type { Clock } from '../ports/clock.ts';
+import { believedTime } from './believed-time.ts';
 import type { RangeOutcome } from './range-reader.ts';
 import { nextWatermark } from './watermark.ts';
 
@@ -33,22 +36,26 @@ interface Known {
 
 export function progressBook(options: ProgressOptions): ProgressBook {
   const { clock, allowedLatenessMs, idleAfterMs } = options;
-  const watchedSinceMs = clock.nowMs();
+  const believed = believedTime(clock);
+  const watchedSinceMs = believed().nowMs;
   let known: ReadonlyMap<ShardIndex, Known> = new Map();
 
   return {
     after({ range, from, ends, eventHighMs, previousMs }) {
+      const { nowMs } = believed();
       const updated = new Map(known);
       const shards = [...ends].map(([shard, end]) => {
         const before = known.get(shard);
         const high = eventHighMs.get(shard);
-        const highMs = high === undefined ? before?.highMs : Math.max(high, before?.highMs ?? high);
-        const lastRecordMs = range.lastArrivalMs.get(shard) ?? before?.lastRecordMs ?? watchedSinceMs;
+        const highMs =
+          high === undefined ? before?.highMs : Math.max(Math.min(high, nowMs), before?.highMs ?? -Infinity);
+        const arrivalMs = high === undefined ? undefined : range.lastArrivalMs.get(shard);
+        const lastRecordMs =
+          arrivalMs === undefined ? (before?.lastRecordMs ?? watchedSinceMs) : Math.min(arrivalMs, nowMs);
         updated.set(shard, { highMs, lastRecordMs });
         const readToEnd = (range.ranges.get(shard)?.to ?? from.get(shard) ?? 0) >= end;
         return { highMs, lastRecordMs, readToEnd };
       });
-      const nowMs = clock.nowMs();
       const watermarkMs = nextWatermark({ shards, nowMs, idleAfterMs, allowedLatenessMs, previousMs });
       return {
         watermarkMs,

@@ -10,7 +10,7 @@ export interface ShardProgress {
   readonly highMs: number | undefined;
   /** Everything in the shard has landed. */
   readonly readToEnd: boolean;
-  /** Arrival of its newest record, or when this process began to watch it, epoch ms. */
+  /** Arrival of its newest landed record that was no reject, or when this process began to watch it, epoch ms. */
   readonly lastRecordMs: number;
 }
 

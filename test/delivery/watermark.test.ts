@@ -1,5 +1,8 @@
 /** Watermarks, closing units and late rows. */
 import { describe, expect, test } from 'vitest';
+import { manualClock } from '../../src/clock/manual-clock.ts';
+import { progressBook } from '../../src/delivery/shard-progress.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
 import { closingUnit, countLateRows, nextWatermark, unitEndMs } from '../../src/delivery/watermark.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
@@ -67,4 +70,73 @@ test('rows are late when their partition had ended by the watermark', () => {
   expect(countLateRows(files, 'HH', NOW - 1)).toBe(0);
   expect(countLateRows(files, undefined, NOW)).toBe(0);
   expect(countLateRows(files, 'HH', undefined)).toBe(0);
+});
+
+describe('the progress of shards over landings', () => {
+  const MINUTE_MS = 60_000;
+  const DAY_MS = 24 * 60 * MINUTE_MS;
+  const options = { allowedLatenessMs: 10 * MINUTE_MS, idleAfterMs: 2 * MINUTE_MS };
+
+  /** Each landing takes one record of every shard named, and rows of those in `good` among them. */
+  const landings = (clock: ReturnType<typeof manualClock>) => {
+    const book = progressBook({ clock, ...options });
+    let watermarkMs: number | undefined;
+    let landed = 0;
+    return (shards: readonly number[], good: readonly number[]): number | undefined => {
+      const [from, to] = [asOffset(landed), asOffset(++landed)];
+      const now = (of: readonly number[]) => new Map(of.map((shard) => [asShard(shard), clock.nowMs()]));
+      const range = {
+        ranges: new Map(shards.map((shard) => [asShard(shard), { from, to }])),
+        gaps: [],
+        records: shards.length,
+        bytes: 1,
+        firstArrivalMs: clock.nowMs(),
+        lastArrivalMs: now(shards),
+      };
+      const update = book.after({
+        range,
+        from: new Map(shards.map((shard) => [asShard(shard), from])),
+        ends: new Map(shards.map((shard) => [asShard(shard), to])),
+        eventHighMs: now(good),
+        previousMs: watermarkMs,
+      });
+      update.adopt();
+      watermarkMs = update.watermarkMs;
+      return watermarkMs;
+    };
+  };
+
+  test('go on though a shard carries only rejected rows, from the start or after good ones', async () => {
+    const clock = manualClock();
+    const land = landings(clock);
+    land([0, 1, 2], [0, 1]);
+    for (let minute = 0; minute < 60; minute++) {
+      await clock.advance(MINUTE_MS);
+      land([0, 1, 2], [0]);
+    }
+    expect(land([0, 1, 2], [0])).toBe(clock.nowMs() - options.allowedLatenessMs);
+  });
+
+  test('do not run ahead of the time for good when they land while the clock is ahead', async () => {
+    const clock = manualClock();
+    const land = landings(clock);
+    const startMs = clock.nowMs();
+    land([0], [0]);
+    clock.setNowMs(startMs + 30 * DAY_MS);
+    expect(land([0], [0])).toBe(startMs - options.allowedLatenessMs);
+    clock.setNowMs(startMs);
+    await clock.advance(5 * MINUTE_MS);
+    expect(land([0, 1], [1])).toBe(clock.nowMs() - options.allowedLatenessMs);
+  });
+
+  test('follow a jump of the clock that holds', async () => {
+    const clock = manualClock();
+    const land = landings(clock);
+    clock.setNowMs(clock.nowMs() + 30 * DAY_MS);
+    for (let minute = 0; minute <= 60; minute++) {
+      land([0], [0]);
+      await clock.advance(MINUTE_MS);
+    }
+    expect(land([0], [0])).toBe(clock.nowMs() - options.allowedLatenessMs);
+  });
 });
