@@ -8,7 +8,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnPlan } from '../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../model/column-plan.ts';
-import { LakewardError } from '../model/errors.ts';
+import { LakewardError, isLakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import { asShard } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
@@ -19,9 +19,9 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { findDeadlyRows } from './crash-hunt.ts';
 import { enginePool } from './engine-pool.ts';
 import { EngineDeathError } from './engine-process.ts';
-import type { Command, ConvertAnswer, Message, RecordPlace } from './protocol.ts';
+import type { Command, ConvertAnswer, Lack, Message, RecordPlace } from './protocol.ts';
 import type { RowRange } from './row-ranges.ts';
-import { countRows, placeKey, placesOf, rowsOf } from './row-ranges.ts';
+import { countRows, onlyRecord, placeKey, placesOf, rowsOf } from './row-ranges.ts';
 
 export interface DuckdbConverterOptions {
   /** Engine processes. */
@@ -87,7 +87,7 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
         return message;
       }
       if (message.broken) await engine.kill();
-      if (message.resource) throw new LakewardError('convert-failed', `the engine could not work: ${message.message}`);
+      if (message.lack !== undefined) throw lacking(`the engine could not work: ${message.message}`, message.lack);
       throw new EngineRefusalError(message.message);
     }, signal);
   }
@@ -125,12 +125,20 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
         };
       } catch (error) {
         const failure = asFailure(error, work.signal);
+        if (lackOf(error) === 'memory' && deadly.length === 0) {
+          const alone = await onlyRecord(batches);
+          if (alone === undefined || !(await outgrows(work))) throw failure;
+          telemetry.log.warn('a record that needs more memory than an engine has', { place: placeKey(alone) });
+          deadly.push(alone);
+          continue;
+        }
         if (!isSuspicion(error)) throw failure;
         failures.add(1);
         telemetry.log.warn('engine failed during a conversion', { failures: failed, reason: error.message });
         if (failed >= FAILURES_MAX) throw failure;
         if (error instanceof EngineDeathError && error.fromOutside) {
-          if (failed >= KILLS_MAX) throw failure;
+          // Who ended it may have wanted memory for others: fewer records ask for less.
+          if (failed >= KILLS_MAX) throw lacking(`the conversion failed: ${error.message}`, 'other', error);
           continue;
         }
         // A death may be an accident and is tried once more first; a refusal repeats itself.
@@ -140,6 +148,19 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
         deadly.push(...found);
       }
     }
+  }
+
+  /** Whether the one record of a job is too much for an engine that does nothing else, twice, while the job works without it. */
+  async function outgrows(work: Work): Promise<boolean> {
+    try {
+      await prove(work.job, work.signal);
+      await attempt(work);
+      return false;
+    } catch (error) {
+      if (lackOf(error) !== 'memory') throw asFailure(error, work.signal);
+    }
+    await prove(work.job, work.signal);
+    return true;
   }
 
   /** Records that fail by themselves while the job works without them. Throws `convert-failed` when the fault is the job's. */
@@ -195,6 +216,15 @@ class EngineRefusalError extends Error {
 /** Failures that a record may be the cause of. */
 function isSuspicion(error: unknown): error is EngineDeathError | EngineRefusalError {
   return error instanceof EngineDeathError || error instanceof EngineRefusalError;
+}
+
+/** A failure for want of something that fewer records need less of. */
+function lacking(message: string, lack: Lack, cause?: Error): LakewardError {
+  return new LakewardError('convert-failed', message, { cause, details: { resource: true, lack } });
+}
+
+function lackOf(error: unknown): unknown {
+  return isLakewardError(error, 'convert-failed') ? error.details?.['lack'] : undefined;
 }
 
 /** Refuses what would fail in every try. */

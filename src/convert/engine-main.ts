@@ -11,16 +11,20 @@ import type { FrameReader } from './engine/frame-reader.ts';
 import { frameReader } from './engine/frame-reader.ts';
 import { startInference } from './engine/inference.ts';
 import { proveJob } from './engine/proof.ts';
+import { ManyPartitionsError } from './engine/spools.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import { decodeBatch } from './frames.ts';
-import type { Command, EngineOptions, Message } from './protocol.ts';
+import type { Command, EngineOptions, Lack, Message } from './protocol.ts';
 import { FRAME, OUTPUT_FD } from './protocol.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as EngineOptions;
 const { crashMarker, hangMarker, failMarker } = options;
 const watch = [crashMarker, hangMarker, failMarker].every((one) => one === undefined) ? undefined : obeyMarkers;
 // Beginnings only: further on a message may quote a record.
-const RESOURCE = /^(Out of Memory Error|IO Error|ENOSPC|EDQUOT|EMFILE|ENFILE|ENOMEM|EROFS|EIO|EACCES)\b/;
+const MEMORY = /^Out of Memory Error\b/;
+/** Memory is short because the spilled bytes find no room. */
+const SPILL = /max_temp_directory_size|No space left/;
+const OTHER_RESOURCE = /^(IO Error|ENOSPC|EDQUOT|EMFILE|ENFILE|ENOMEM|EROFS|EIO|EACCES)\b/;
 const BROKEN = /^(INTERNAL|FATAL) Error/i;
 
 // While a query runs the event loop turns, and the end of standard input tells that the server is gone.
@@ -43,8 +47,14 @@ for (;;) {
   if (command === undefined) process.exit(0);
   await run(command).then(say, (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
-    say({ kind: 'failed', message, resource: RESOURCE.test(message), broken: BROKEN.test(message) });
+    const lack = lackOf(error, message);
+    say({ kind: 'failed', message, ...(lack === undefined ? {} : { lack }), broken: BROKEN.test(message) });
   });
+}
+
+function lackOf(error: unknown, message: string): Lack | undefined {
+  if (MEMORY.test(message)) return SPILL.test(message) ? 'other' : 'memory';
+  return error instanceof ManyPartitionsError || OTHER_RESOURCE.test(message) ? 'other' : undefined;
 }
 
 async function prepare(connection: DuckDBConnection): Promise<void> {
@@ -82,10 +92,14 @@ async function run(command: Command): Promise<Message> {
     await proveJob(connection, command.job, process.cwd());
     return { kind: 'proved', rssBytes: process.memoryUsage.rss() };
   }
-  const conversion = startConversion(command.job, command.deadly, { scratch: process.cwd(), watch });
+  const conversion = startConversion(command.job, command.deadly, {
+    scratch: process.cwd(),
+    memoryBytes: options.memoryBytes,
+    watch,
+  });
   try {
     feed((batch) => conversion.add(batch));
-    const result = await conversion.finish(connection, () => say({ kind: 'alive' }));
+    const result = await conversion.finish(connection, (bytes) => say({ kind: 'alive', bytes }));
     return { kind: 'converted', result, rssBytes: process.memoryUsage.rss() };
   } finally {
     conversion.close();

@@ -24,7 +24,7 @@ export interface EngineProcess {
 export interface EngineProcessOptions extends EngineOptions {
   /** Its working folder; made anew. */
   readonly folder: string;
-  /** Silence after which an engine counts as hung, ms. */
+  /** Silence after which an engine counts as hung, ms; a query may take longer by its bytes. */
   readonly hangMs: number;
   readonly clock: Clock;
 }
@@ -47,6 +47,8 @@ const OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'S
 const HEAP_FULL = /heap out of memory|Cannot allocate memory|std::bad_alloc/;
 /** A busy machine may take long to start a process. */
 const START_MS = 60_000;
+/** The slowest a healthy query may be: 1 MB a second. */
+const STEP_BYTES_PER_MS = 1000;
 const SUFFIX = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const ENTRY = fileURLToPath(new URL(`./engine-main.${SUFFIX}`, import.meta.url));
 
@@ -63,12 +65,15 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   // Their failures show as the child's end.
   for (const stream of [child.stdin, input]) stream?.on('error', () => undefined);
   let progress = 0;
+  /** Silence that the step under way may add for its size. */
+  let stepMs = 0;
   let ready = false;
   let waitsForSource = false;
   let answer: ((message: Message) => void) | undefined;
   eachLine(child.stdout, (line) => {
     progress++;
     const message = JSON.parse(line) as Message;
+    stepMs = message.kind === 'alive' ? (message.bytes ?? 0) / STEP_BYTES_PER_MS : 0;
     if (message.kind !== 'alive') answer?.(message);
   });
 
@@ -101,11 +106,11 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   async function hang(done: AbortSignal, silenceMs: number): Promise<never> {
     for (;;) {
       const before = progress;
-      await clock.sleep(silenceMs, done).catch(() => undefined);
+      const boundMs = silenceMs + stepMs;
+      await clock.sleep(boundMs, done).catch(() => undefined);
       if (done.aborted) return await new Promise<never>(() => undefined);
-      if (before === progress && !waitsForSource) break;
+      if (before === progress && !waitsForSource) throw new EngineDeathError(`the engine was silent for ${boundMs} ms`);
     }
-    throw new EngineDeathError(`the engine was silent for ${silenceMs} ms`);
   }
 
   async function write(bytes: Uint8Array): Promise<void> {

@@ -43,10 +43,13 @@ export type ConvertAnswer = Omit<ConvertResult, 'eventHighMs'> & {
 
 export type Message =
   | { readonly kind: 'ready' }
-  /** Work goes on: sent often enough that silence means a hang. */
-  | { readonly kind: 'alive' }
+  /** Work goes on: sent often enough that silence means a hang. `bytes`: of the step that begins, which is one silent query. */
+  | { readonly kind: 'alive'; readonly bytes?: number }
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
   | { readonly kind: 'proved'; readonly rssBytes: number }
-  /** The command failed, the engine lives. `resource`: memory or disk, not the rows; `broken`: it is of no further use. */
-  | { readonly kind: 'failed'; readonly message: string; readonly resource: boolean; readonly broken: boolean };
+  /** The command failed, the engine lives. `lack`: what there was too little of for so many rows; `broken`: it is of no further use. */
+  | { readonly kind: 'failed'; readonly message: string; readonly lack?: Lack; readonly broken: boolean };
+
+/** `other`: disk, file descriptors, partitions. */
+export type Lack = 'memory' | 'other';

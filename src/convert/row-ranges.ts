@@ -17,6 +17,17 @@ export async function countRows(batches: AsyncIterable<RecordBatch>): Promise<nu
   return count;
 }
 
+/** The place of a job's record when it has no other. */
+export async function onlyRecord(batches: AsyncIterable<RecordBatch>): Promise<RecordPlace | undefined> {
+  let place: RecordPlace | undefined;
+  for await (const batch of batches) {
+    if (batch.count === 0) continue;
+    if (place !== undefined || batch.count > 1) return undefined;
+    place = [batch.shard, batch.firstOffset];
+  }
+  return place;
+}
+
 /** The rows of a range but the known ones, as batches. */
 export async function* rowsOf(
   batches: AsyncIterable<RecordBatch>,

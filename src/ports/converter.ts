@@ -64,7 +64,9 @@ export interface Converter {
   /**
    * Converts all batches given, in order. Every record comes out exactly once: in one file, or in the rejected rows. An engine that
    * dies or hangs is replaced and the work repeated; a record on which it dies again is rejected as `engine-crash`.
-   * `batches` may be iterated more than once, each time from its beginning. Throws `convert-failed`, `schema-invalid`, `layout-invalid`.
+   * `batches` may be iterated more than once, each time from its beginning. Throws `convert-failed`, `schema-invalid`, `layout-invalid`;
+   * `convert-failed` with `resource: true` in its details when fewer records may work where so many did not. One record alone that
+   * does not fit an engine is rejected.
    */
   convert(job: ConvertJob, batches: AsyncIterable<RecordBatch>, options?: CallOptions): Promise<ConvertResult>;
 

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { findDeadlyRows } from '../../src/convert/crash-hunt.ts';
 import type { RecordBatch } from '../../src/model/record-batch.ts';
-import { INT64, allRows, batchOf, bench, columns, rejectedRows, source } from './records.ts';
+import { INT64, STRING, allRows, batchOf, bench, columns, rejectedRows, source } from './records.ts';
 import { treeOf } from '../bench/process-tree.ts';
 
 const isEngine = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine-main');
@@ -57,6 +57,25 @@ describe('engines', () => {
       expect((await rejectedRows(result)).map(({ code, offset }) => [code, offset])).toEqual([['engine-crash', 1]]);
     } finally {
       await hanging.close();
+    }
+  }, 60_000);
+
+  it('that are silent over many bytes are not taken for hung', async () => {
+    const slow = await bench({ hangMs: 700 });
+    try {
+      const notes = { a: STRING, b: STRING, c: STRING };
+      const plan = { version: 1, misfit: 'extra', columns: columns({ id: INT64, ...notes }) } as const;
+      const records = Array.from({ length: 10_000 }, (_, id) => ({
+        id,
+        a: `a-${id}`,
+        b: `b-${id * 7}`,
+        c: `c-${id * 3}`,
+      }));
+      const given = counted(...Array.from({ length: 100 }, (_, i) => batchOf(records, 0, i * records.length)));
+      const result = await slow.converter.convert(await slow.job({ plan }), given);
+      expect([result.rows, result.rejected, given.tries]).toEqual([1_000_000, undefined, 1]);
+    } finally {
+      await slow.close();
     }
   }, 60_000);
 

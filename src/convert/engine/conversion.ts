@@ -15,18 +15,15 @@ import { partitionsOf } from './partitions.ts';
 import { rejectedFile } from './rejected-file.ts';
 import type { Reject } from './row-check.ts';
 import { rowCheck } from './row-check.ts';
-import { openSpools } from './spools.ts';
+import { openSpools, spoolBounds } from './spools.ts';
 
 export interface Conversion {
   add(batch: RecordBatch): void;
-  /** `alive` is called between files. */
-  finish(connection: DuckDBConnection, alive: () => void): Promise<ConvertAnswer>;
+  /** `alive` is called before each step, with the bytes it goes through. */
+  finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer>;
   /** Removes what lies in the scratch folder. */
   close(): void;
 }
-
-/** First partitions with a spool of their own: as many COPYs of one file each. */
-const SINGLES_MAX = 32;
 
 const NOT_UTF8: Reject = { code: 'not-utf8', reason: 'the bytes are not valid UTF-8', column: null };
 const TOO_LARGE: Reject = { code: 'too-large', reason: `more than ${LIMITS.recordBytesMax} bytes`, column: null };
@@ -34,6 +31,8 @@ const DEADLY: Reject = { code: 'engine-crash', reason: 'the conversion engine di
 
 export interface ConversionOptions {
   readonly scratch: string;
+  /** Working memory of the engine. */
+  readonly memoryBytes: number;
   /** Test aid: sees the bytes of every record that is not known to be deadly. */
   readonly watch: ((record: Buffer) => void) | undefined;
 }
@@ -41,7 +40,7 @@ export interface ConversionOptions {
 export function startConversion(
   job: ConvertJob,
   deadly: readonly RecordPlace[],
-  { scratch, watch }: ConversionOptions,
+  { scratch, memoryBytes, watch }: ConversionOptions,
 ): Conversion {
   const layout = compileLayout(job.layout);
   const partitions = partitionsOf(layout);
@@ -49,8 +48,7 @@ export function startConversion(
   const spools = openSpools({
     folder: scratch,
     numberKey,
-    singlesMax: SINGLES_MAX,
-    groupMax: LIMITS.partitionsPerPartMax,
+    ...spoolBounds(memoryBytes, job.plan.columns.length),
   });
   const rejected = rejectedFile(job.directory);
   const checker = rowCheck({ ...job, partitions, fields: layout.fields });
@@ -110,10 +108,10 @@ export function startConversion(
     });
   }
 
-  async function finish(connection: DuckDBConnection, alive: () => void): Promise<ConvertAnswer> {
+  async function finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer> {
     const files: ConvertedFile[] = [];
     for (const spool of spools.finish()) {
-      alive();
+      alive(spool.bytes);
       files.push(...(await copyOut(connection, spool, { ...job, numberKey })));
     }
     return { files, rejected: rejected.finish(), rows, extraRows, eventHighMs: [...high] };

@@ -1,10 +1,11 @@
 /**
  * Checked rows on their way into the engine: NDJSON files in the scratch folder, one for each of the first partitions and one for
  * every group of later ones, where each line carries its partition's number. So no COPY ever has many partitions open, memory
- * does not grow with them, and the order of rows in a partition is the order they came in. Files are removed by `close`.
+ * and open files are bounded: more partitions than that are refused, and the order of rows in a partition is the order they came in. Files are removed by `close`.
  */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { KIB, LIMITS, MIB } from '../../model/limits.ts';
 import type { Partition } from './partitions.ts';
 
 export interface Spool {
@@ -14,6 +15,7 @@ export interface Spool {
   readonly partitions: Partition[];
   readonly grouped: boolean;
   rows: number;
+  bytes: number;
   longestLine: number;
 }
 
@@ -35,9 +37,33 @@ export interface SpoolOptions {
   readonly groupMax: number;
 }
 
-const BUFFER_BYTES = 256 * 1024;
+/** One COPY keeps about so much for each column of each partition it has open. */
+const COLUMN_BYTES = 64 * KIB;
+/** What reading the lines takes of an engine's memory. */
+const READER_BYTES = 48 * MIB;
+/** First partitions with a spool of their own: as many COPYs of one file each. */
+const SINGLES_MAX = 32;
+/** Each is an open file and a buffer. */
+const SPOOLS_MAX = 256;
+const BUFFER_BYTES = 256 * KIB;
+/** Buffers after the first spools, whose rows come thinly. */
+const LATE_BUFFER_BYTES = 64 * KIB;
 /** Room for `{"key":number,` and the line break. */
 const FRAME_BYTES = 128;
+
+/** The rows belong to more partitions than one conversion takes: fewer rows may have fewer. */
+export class ManyPartitionsError extends Error {
+  constructor(most: number) {
+    super(`the rows belong to more than ${most} partitions`);
+    this.name = 'ManyPartitionsError';
+  }
+}
+
+/** How many partitions share a COPY of an engine with so much memory, and have one alone. */
+export function spoolBounds(memoryBytes: number, columns: number): Pick<SpoolOptions, 'singlesMax' | 'groupMax'> {
+  const fitting = Math.max(1, Math.floor((memoryBytes - READER_BYTES) / (COLUMN_BYTES * Math.max(1, columns))));
+  return { singlesMax: Math.min(fitting, SINGLES_MAX), groupMax: Math.min(fitting, LIMITS.partitionsPerPartMax) };
+}
 
 interface OpenSpool extends Spool {
   readonly fd: number;
@@ -51,15 +77,17 @@ export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOpt
   const heads: string[] = [];
 
   function create(grouped: boolean): OpenSpool {
+    if (spools.length >= SPOOLS_MAX) throw new ManyPartitionsError(byPartition.length);
     const name = `spool-${spools.length}.ndjson`;
     const fd = openSync(join(folder, name), 'w');
-    const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-    const spool = { name, partitions: [], grouped, rows: 0, longestLine: 0, fd, buffer, used: 0 };
+    const buffer = Buffer.allocUnsafeSlow(spools.length < SINGLES_MAX ? BUFFER_BYTES : LATE_BUFFER_BYTES);
+    const spool = { name, partitions: [], grouped, rows: 0, bytes: 0, longestLine: 0, fd, buffer, used: 0 };
     spools.push(spool);
     return spool;
   }
 
   function assign(partition: Partition): OpenSpool {
+    if (partition.number >= LIMITS.partitionsPerLandingMax) throw new ManyPartitionsError(partition.number);
     const grouped = partition.number >= singlesMax;
     const last = spools.at(-1);
     const joins = grouped && last?.grouped === true && last.partitions.length < groupMax;
@@ -78,8 +106,9 @@ export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOpt
   /** Room for a line whose rest has so many bytes; begins it. */
   function begin(partition: Partition, restBytes: number): OpenSpool {
     const spool = byPartition[partition.number] ?? assign(partition);
-    if (spool.used + restBytes + FRAME_BYTES > BUFFER_BYTES) flush(spool);
+    if (spool.used + restBytes + FRAME_BYTES > spool.buffer.length) flush(spool);
     spool.rows++;
+    spool.bytes += restBytes;
     if (restBytes + FRAME_BYTES > spool.longestLine) spool.longestLine = restBytes + FRAME_BYTES;
     if (spool.grouped) spool.used += spool.buffer.write(heads[partition.number] ?? '', spool.used, 'latin1');
     else spool.buffer[spool.used++] = 0x7b;
@@ -88,7 +117,7 @@ export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOpt
 
   function addBytes(partition: Partition, bytes: Buffer, from: number, to: number): void {
     const spool = begin(partition, to - from - 1);
-    if (to - from + FRAME_BYTES > BUFFER_BYTES) {
+    if (to - from + FRAME_BYTES > spool.buffer.length) {
       flush(spool);
       writeAll(spool.fd, bytes.subarray(from + 1, to), to - from - 1);
     } else {
