@@ -35,12 +35,13 @@ type Stored = Checkpoint & {
   readonly open: Readonly<Record<string, OpenPartition>>;
 };
 
+/** What the checkpoint says when it is read; undefined when one of that number was there already and counts. */
 export async function writeCheckpoint(
   room: LandingRoom,
   state: LandingState,
   checkpoint: Checkpoint,
   call?: CallOptions,
-): Promise<void> {
+): Promise<{ readonly checkpoint: Checkpoint; readonly state: LandingState } | undefined> {
   const { watermarkMs, lastLandedMs } = state;
   const stored: Stored = {
     v: CHECKPOINT_VERSION,
@@ -56,8 +57,10 @@ export async function writeCheckpoint(
     open: Object.fromEntries(state.open),
   };
   const bytes = new TextEncoder().encode(JSON.stringify(stored));
+  const path = room.paths.checkpoint(state.n);
   // Two writers at one number write the same state; whichever came first serves.
-  await again(room, () => room.store.create(room.paths.checkpoint(state.n), bytes, call), call);
+  const outcome = await again(room, () => room.store.create(path, bytes, call), call);
+  return outcome === 'created' ? parseCheckpoint(bytes, path) : undefined;
 }
 
 /** The newest checkpoint and the state it holds; undefined when there is none. */

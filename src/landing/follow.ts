@@ -9,10 +9,13 @@ import { type Checkpoint, readNewestCheckpoint } from './checkpoint.ts';
 import { type Entry, parseEntry, removedPaths } from './entry.ts';
 import { pathsOfParts } from './file-list.ts';
 import { EMPTY_STATE, fold, type InCheckpoint, type LandingState } from './fold.ts';
+import { inParallel } from './publish.ts';
 import { again, type LandingRoom } from './room.ts';
 
 const RELOADS_MAX = 8;
 const NONCES_MAX = 256;
+/** Behind the newest entry, where a later one would show damage: writers take numbers one by one, so a hole is small. */
+const PROBED_DISTANCES: readonly number[] = [2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128];
 
 export interface LogView {
   readonly state: LandingState;
@@ -38,7 +41,7 @@ export async function loadLog(room: LandingRoom, call?: CallOptions): Promise<Lo
       repairs: 0,
     };
     const view = await readOn(room, start, call);
-    if (view === 'emptied' || !(await isWhole(room, view.state.n, call))) continue;
+    if (view === 'emptied' || !(await isWhole(room, view, call))) continue;
     return view;
   }
   throw new LakewardError(
@@ -95,11 +98,23 @@ async function readOn(room: LandingRoom, from: LogView, call?: CallOptions): Pro
   }
 }
 
-/** Whether nothing lies behind the newest entry read; something that does came in the meantime, or a number is missing. */
-async function isWhole(room: LandingRoom, n: number, call?: CallOptions): Promise<boolean> {
-  const behind = n < 0 ? {} : { after: room.paths.entry(n) };
-  const page = await again(room, () => room.store.list(room.paths.entries, { ...call, ...behind, limit: 1 }), call);
-  return page.files.length === 0;
+/**
+ * Whether nothing lies behind the newest entry read; something that does came in the meantime, or a number is missing. A log without
+ * a checkpoint is short, so it is listed: one that lost its beginning must not be taken for a new one. Of any other, which may hold
+ * entries by the hundred thousand, numbers behind the newest are probed, at growing distances.
+ */
+async function isWhole(room: LandingRoom, { state: { n }, checkpoint }: LogView, call?: CallOptions): Promise<boolean> {
+  if (checkpoint === undefined) {
+    const behind = n < 0 ? {} : { after: room.paths.entry(n) };
+    const page = await again(room, () => room.store.list(room.paths.entries, { ...call, ...behind, limit: 1 }), call);
+    return page.files.length === 0;
+  }
+  let whole = true;
+  await inParallel(PROBED_DISTANCES, async (distance) => {
+    const path = room.paths.entry(n + distance);
+    if ((await again(room, () => room.store.read(path, call), call)) !== undefined) whole = false;
+  });
+  return whole;
 }
 
 function isRepair(entry: Entry): boolean {

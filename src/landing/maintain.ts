@@ -19,8 +19,7 @@ export async function maintainLog(session: Session, call?: CallOptions): Promise
   await emptyEntries(session, await settled(session, call), call);
   const nowMs = session.room.clock.nowMs();
   if (session.sweptMs !== undefined && nowMs - session.sweptMs < session.room.tuning.sweepEveryMs) return;
-  await sweep(session, await settled(session, call), call);
-  session.sweptMs = nowMs;
+  if ((await sweep(session, await settled(session, call), call)) === 'all') session.sweptMs = nowMs;
 }
 
 /** Only of a published entry: `settled` has seen to it. */
@@ -32,10 +31,11 @@ async function checkpoint(session: Session, view: LogView, call?: CallOptions): 
   if (!due || entries === 0) return;
   const parts = await writeParts(room, { state, parts: view.checkpoint?.parts ?? [] }, call);
   const emptiedThrough = Math.max(view.checkpoint?.emptiedThrough ?? -1, session.emptiedThrough);
-  await writeCheckpoint(room, state, { n: state.n, timeMs: room.clock.nowMs(), emptiedThrough, parts }, call);
+  const made = await writeCheckpoint(room, state, { n: state.n, timeMs: room.clock.nowMs(), emptiedThrough, parts }, call);
   await room.step('checkpointed');
-  // Somebody else's of the same number may have come first: what is in the lake counts.
-  session.distrusted = true;
+  // Somebody else's of the same number came first: what is in the lake counts.
+  if (made === undefined) session.distrusted = true;
+  else session.view = { ...view, ...made, newest: undefined };
 }
 
 /** Empties entries that a checkpoint covers since long ago, and drops what only older checkpoints needed. */
@@ -68,8 +68,8 @@ async function dropParts(room: LandingRoom, call?: CallOptions): Promise<void> {
     for (const part of parseCheckpoint(bytes, path).checkpoint.parts) named.add(part.path);
   }
   const cutMs = room.clock.nowMs() - room.tuning.emptyAfterMs;
-  const parts = await listAll(room, room.paths.parts, call);
-  const unused = parts.filter(({ path, modifiedMs }) => !named.has(path) && modifiedMs < cutMs);
+  const parts = await listOld(room, { prefix: room.paths.parts, cutMs, max: Number.POSITIVE_INFINITY }, call);
+  const unused = parts.filter(({ path }) => !named.has(path));
   await inParallel(unused, ({ path }) => again(room, () => room.store.remove(path, call), call));
 }
 
@@ -77,16 +77,16 @@ async function dropParts(room: LandingRoom, call?: CallOptions): Promise<void> {
  * First an entry condemns the nonces, then their stages go: a slow worker of such a nonce starts over. What is listed under a
  * condemned nonce can be deleted at any time. A number taken by somebody else ends this try: what was listed may be named by now.
  */
-async function sweep(session: Session, view: LogView, call?: CallOptions): Promise<void> {
+async function sweep(session: Session, view: LogView, call?: CallOptions): Promise<'all' | 'more'> {
   const { room } = session;
   const cutMs = room.clock.nowMs() - room.tuning.sweepAfterMs;
-  const old = (await listAll(room, room.paths.stages, call)).filter(({ modifiedMs }) => modifiedMs < cutMs);
-  if (old.length === 0) return;
+  const old = await listOld(room, { prefix: room.paths.stages, cutMs, max: SWEPT_MAX }, call);
+  if (old.length === 0) return 'all';
   const nonces = new Set(old.map(({ path }) => nonceOfStage(room.paths.stages, path)));
   const fresh = [...nonces].filter((nonce) => !view.state.condemned.includes(nonce)).slice(0, NONCES_AT_ONCE);
   if (fresh.length > 0) {
     const proposal = { nonce: room.clock.uuid(), body: { kind: 'sweep' as const, nonces: fresh } };
-    if ((await createNext(session, view, proposal, call)) === 'other') return;
+    if ((await createNext(session, view, proposal, call)) === 'other') return 'all';
     await publishNewest(session, call, { confirmed: true });
   }
   const condemned = new Set([...view.state.condemned, ...fresh]);
@@ -94,17 +94,25 @@ async function sweep(session: Session, view: LogView, call?: CallOptions): Promi
   await inParallel(swept, ({ path }) => again(room, () => room.store.discard({ staged: path }, call), call));
   room.telemetry.log.info('stray stages swept', { delivery: room.delivery, files: swept.length });
   await room.step('swept');
+  return old.length < SWEPT_MAX ? 'all' : 'more';
 }
 
+/** Files one sweep takes; more are left to the next. */
+const SWEPT_MAX = 10_000;
 const NONCES_AT_ONCE = 500;
 
-async function listAll(room: LandingRoom, prefix: string, call?: CallOptions): Promise<ListedFile[]> {
+/** Files last changed before `cutMs`, about `max` of them at most. */
+async function listOld(
+  room: LandingRoom,
+  { prefix, cutMs, max }: { readonly prefix: string; readonly cutMs: number; readonly max: number },
+  call?: CallOptions,
+): Promise<ListedFile[]> {
   const found: ListedFile[] = [];
   for (let after: LakePath | undefined; ; ) {
     const cursor = after === undefined ? {} : { after };
     const page = await again(room, () => room.store.list(prefix, { ...call, ...cursor }), call);
-    found.push(...page.files);
-    if (page.next === undefined) return found;
+    found.push(...page.files.filter(({ modifiedMs }) => modifiedMs < cutMs));
+    if (page.next === undefined || found.length >= max) return found;
     after = page.next;
   }
 }

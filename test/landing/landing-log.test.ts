@@ -186,6 +186,20 @@ describe('a landing log refuses', () => {
     }
   });
 
+  test('to open a log whose entries are missing behind its checkpoint, or that lost its beginning', async () => {
+    for (const missing of [[4], [4, 5, 6, 7], [0, 1, 2, 3]]) {
+      const { options: plain, store } = await bench();
+      const options = { ...plain, tuning: { tries: 1, checkpointEntries: 4 } };
+      const log = await openLandingLog(options);
+      for (let i = 1; i <= 9; i++) {
+        await log.commit(await draftOf(log, 1));
+        if (i === 3 && missing[0] !== 0) await log.maintain();
+      }
+      for (const n of missing) await store.remove(lakePath(`_lakeward/d/log/0/${String(n).padStart(20, '0')}.json`));
+      await expect(openLandingLog(options)).rejects.toMatchObject({ code: 'landing-log-damaged' });
+    }
+  });
+
   test('to go on after a loss that cannot be rebuilt; with records gone it says so in the log, once', async () => {
     const { options, store } = await bench();
     const log = await openLandingLog(options);
@@ -199,6 +213,36 @@ describe('a landing log refuses', () => {
     expect(resumed.view()).toMatchObject({ entry: 2, liveFiles: 0, totals: { lostOffsets: 2 } });
     expect(await resumed.commit(await draftOf(resumed, 2))).toBe('committed');
   });
+});
+
+test('lists its entries only while it has no checkpoint, and does not read again what it wrote itself', async () => {
+  const { options: plain, store } = await bench();
+  const calls: string[] = [];
+  const watched: LakeStore = {
+    ...store,
+    list: (prefix, call) => {
+      calls.push(`list ${prefix}`);
+      return store.list(prefix, call);
+    },
+    read: (path, call) => {
+      calls.push(`read ${path}`);
+      return store.read(path, call);
+    },
+  };
+  const options = { ...plain, store: watched, tuning: { tries: 1, checkpointEntries: 4 } };
+  const log = await openLandingLog(options);
+  expect(calls).toContain('list _lakeward/d/log/0/');
+  for (let i = 0; i < 4; i++) await log.commit(await draftOf(log, 1));
+  calls.length = 0;
+  await log.maintain();
+  expect(log.view()).toMatchObject({ entry: 4, liveFiles: 4, totals: { rows: 4 } });
+  expect(await log.commit(await draftOf(log, 1))).toBe('committed');
+  expect(calls.filter((call) => /log\/0|read .*checkpoint/.test(call))).toEqual([]);
+  calls.length = 0;
+  const again = await openLandingLog(options);
+  expect(again.view()).toEqual(log.view());
+  expect((await again.files({ limit: 10 })).items).toEqual((await log.files({ limit: 10 })).items);
+  expect(calls.filter((call) => call.startsWith('list'))).toEqual(['list _lakeward/d/checkpoint/']);
 });
 
 test('opens in under a second with 100,000 live files', { timeout: 60_000 }, async () => {
