@@ -1,6 +1,7 @@
 /**
  * The column plan a delivery lands with. Every plan is in the catalog before the first file written with it, under a version that
- * grows and is never given to other columns: files name theirs. Inferred plans are made once, from the first records met.
+ * grows and is never given to other columns: files name theirs. Inferred plans are made once, from the first records met; anew only
+ * when a declared schema was given up for `auto`.
  */
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
@@ -19,7 +20,7 @@ export interface PlanKeeperOptions {
 }
 
 export interface PlanSearch {
-  /** Records to infer from when there is no plan yet. */
+  /** Records to infer from when there is no inferred plan yet. */
   readonly sample: readonly RecordBatch[];
   /** The highest version that landed files name: new plans are numbered above it. */
   readonly landedVersion: number;
@@ -32,7 +33,7 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
   const wanted = spec.schema === 'auto' ? undefined : planFromAvro(spec.schema.avro);
   const kept = newestPlan(catalog.read(), spec.name);
   if (kept !== undefined && fits(kept, wanted)) return kept;
-  const made = wanted ?? (kept === undefined ? await inferred(options, search) : relaxed(kept));
+  const made = wanted ?? (await inferred(options, search));
   if (made.columns.length === 0) return { ...made, version: 0 };
   await changeCatalog(
     catalog,
@@ -76,15 +77,10 @@ function planEdits(
   return edits;
 }
 
-/** A declared schema fits its own columns only; `auto` goes on with whatever columns there are. */
+/** A declared schema fits its own columns only; `auto` goes on with the columns it inferred, whatever they are. */
 function fits(kept: ColumnPlan, wanted: ColumnPlan | undefined): boolean {
   if (wanted === undefined) return kept.misfit === 'extra';
   return kept.misfit === wanted.misfit && JSON.stringify(kept.columns) === JSON.stringify(wanted.columns);
-}
-
-/** From a declared schema to `auto`: the same columns, but nothing is rejected for its type any more. */
-function relaxed(kept: ColumnPlan): ColumnPlan {
-  return { ...kept, misfit: 'extra', columns: kept.columns.map((column) => ({ ...column, nullable: true })) };
 }
 
 async function inferred({ converter, spec }: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {

@@ -233,6 +233,37 @@ describe('a delivery', () => {
     expect(await only()).toMatchObject({ planVersion: 1 });
   });
 
+  test('has a new plan version whenever its schema goes from declared to auto and back, and infers anew for auto', async () => {
+    const fields = [{ name: 'id', type: 'string' }];
+    const avro = { avro: { type: 'record', name: 'r', fields } };
+    const infer = world.converter.infer;
+    let inferred = 0;
+    world.converter.infer = (sample, options) => {
+      inferred += 1;
+      return infer(sample, options);
+    };
+    await stage.create(spec({ schema: avro }));
+    const seen: [number | undefined, string | undefined, number][] = [];
+    for (const [i, schema] of [avro, 'auto', 'auto', avro, avro, 'auto'].entries()) {
+      await stage.update(spec({ schema }));
+      await world.put([i]);
+      await inTime(world.clock, stage.flush('d'));
+      const plan = world.catalog.read().plan.get('d')?.plan;
+      expect(await only()).toMatchObject({ planVersion: plan?.version, rows: i + 1 });
+      seen.push([plan?.version, plan?.misfit, inferred]);
+    }
+    expect(seen).toEqual([
+      [1, 'reject', 0],
+      [2, 'extra', 1],
+      [2, 'extra', 1],
+      [3, 'reject', 1],
+      [3, 'reject', 1],
+      [4, 'extra', 2],
+    ]);
+    const versions = (await stage.files('d')).items.map((file) => file.planVersion);
+    expect(versions.toSorted()).toEqual([1, 2, 2, 3, 3, 4]);
+  });
+
   test('moves its watermark with event time and counts rows behind a closed hour as late', async () => {
     await stage.create(spec({ allowedLateness: '1m' }));
     const start = world.clock.nowMs();
