@@ -8,7 +8,7 @@ const OLDEST = { major: 22, minor: 22 };
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor)) {
-  console.error(`error: lakeward needs Node.js 22.22 or newer, this is ${process.versions.node}`);
+  process.stderr.write(`error: lakeward needs Node.js 22.22 or newer, this is ${process.versions.node}\n`);
   process.exit(1);
 }
 

@@ -16,7 +16,7 @@ export interface ControlClient {
   /** The JSON of a successful answer. Throws the error of any other. */
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
   /** Sends JSON (nothing when `body` is undefined) and gives the JSON of the answer, undefined when it is empty. */
-  send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T>;
   /** Status, headers and JSON, whatever they are. Throws only `server-unreachable`. */
   exchange(method: string, path: string, request?: ControlRequest): Promise<ControlAnswer>;
 }
@@ -64,10 +64,10 @@ export function createControlClient({ url, key }: { url: string; key: string | u
     async get<T>(path: string, signal?: AbortSignal) {
       return answered(await exchange('GET', path, signal === undefined ? {} : { signal })) as T;
     },
-    async send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) {
+    async send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal) {
       const request =
         body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-      return answered(await exchange(method, path, request)) as T;
+      return answered(await exchange(method, path, signal === undefined ? request : { ...request, signal })) as T;
     },
   };
 }

@@ -20,6 +20,8 @@ export interface Paint {
 
 export interface Terminal {
   readonly json: boolean;
+  /** Whether a progress line is drawn: on a terminal, without `--json`. */
+  readonly live: boolean;
   /** A line of data on stdout. */
   data(text: string): void;
   /** A JSON document on stdout, in one line so that outputs can be joined and piped. */
@@ -47,9 +49,11 @@ export interface TerminalOptions {
 
 export function createTerminal(options: TerminalOptions): Terminal {
   const { stdout, stderr, json } = options;
+  const live = stderr.isTTY === true && !json;
   const words = painter(options.colour && stderr.isTTY === true);
   return {
     json,
+    live,
     data: (text) => void stdout.write(`${text}\n`),
     document: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     say: (text) => void stderr.write(`${text}\n`),
@@ -61,7 +65,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
         sink: stderr,
         label,
         total,
-        live: stderr.isTTY === true && !json,
+        live,
         monotonicMs: options.monotonicMs,
       }),
     paint: painter(options.colour && stdout.isTTY === true),

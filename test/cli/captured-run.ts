@@ -12,8 +12,12 @@ export interface RunOptions {
   readonly url?: string;
   readonly stdin?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** Whether stderr is a terminal. */
+  readonly live?: boolean;
   /** Called with everything written to stdout so far, at every write. */
   readonly onOutput?: (soFar: string) => void;
+  /** Likewise for stderr. */
+  readonly onWords?: (soFar: string) => void;
 }
 
 export async function lakeward(args: readonly string[], options: RunOptions = {}): Promise<Captured> {
@@ -26,7 +30,13 @@ export async function lakeward(args: readonly string[], options: RunOptions = {}
         options.onOutput?.(stdout);
       },
     },
-    stderr: { write: (text) => void (stderr += text) },
+    stderr: {
+      isTTY: options.live === true,
+      write(text) {
+        stderr += text;
+        options.onWords?.(stderr);
+      },
+    },
     stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
     signal: options.signal ?? new AbortController().signal,
     environment: { colour: true, ...(options.url === undefined ? {} : { url: options.url }) },

@@ -146,10 +146,17 @@ test('a delivery is updated option by option, paused, resumed, described and del
   const described = await on('delivery describe hourly');
   expect(described.stdout).toMatch(/landed +240 rows/);
   expect(described.stderr).toContain('lakeward rejected list hourly');
-  expect((await on('delivery delete hourly')).code).toBe(EXIT.ok);
+  expect((await on('delivery delete hourly')).stdout).toContain('its landing log stay');
   const gone = await on('delivery describe hourly');
   expect(gone.code).toBe(EXIT.failed);
   expect(gone.stderr).toContain('lakeward delivery list');
+});
+
+test('a delivery made again under its name tells that it goes on where it was', async () => {
+  const again = await on('delivery create hourly --stream clicks --start latest --flush-age 1h');
+  expect(again.code).toBe(EXIT.ok);
+  expect(again.stderr).toMatch(/landed this stream before: it goes on behind entry \d+ .*--start has no effect/);
+  expect((await on('delivery delete hourly')).code).toBe(EXIT.ok);
 });
 
 test('a stream that a delivery reads is deleted only with force', async () => {

@@ -141,3 +141,28 @@ describe('put against a server that answers by script', () => {
     expect(stderr).toContain('go on with --from-line 1');
   });
 });
+
+describe('flush of much', () => {
+  const status = { spec: { name: 'd' }, state: 'running', rows: 500, files: 1, rejectedRows: 0 };
+
+  test('shows on a terminal how far it is, and leaves a clean line behind', async () => {
+    let answerFlush: (() => void) | undefined;
+    const server = createServer((request, response) => {
+      const answer = (rows: number, records: number): void =>
+        void response.end(JSON.stringify({ ...status, rows, pending: { records, bytes: 0 } }));
+      if (request.method === 'POST') answerFlush = () => answer(500, 0);
+      else answer(100, 400);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const onWords = (soFar: string): void => {
+      if (soFar.includes('400 records waiting')) answerFlush?.();
+    };
+    const { code, stdout, stderr } = await lakeward(['delivery', 'flush', 'd'], { url, live: true, onWords });
+    server.close();
+    expect(code).toBe(EXIT.ok);
+    expect(stdout).toContain('d flushed: running, 500 rows in 1 file, 0 records waiting');
+    expect(stderr).toMatch(/landing d .*400 records waiting/);
+    expect(stderr.lastIndexOf('\r\u001b[2K')).toBeGreaterThan(stderr.lastIndexOf('waiting'));
+  });
+});

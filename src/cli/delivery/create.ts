@@ -39,6 +39,10 @@ export const deliveryCreate: Command = {
     if (spec['stream'] === undefined) throw new UsageError('--stream is missing: the stream to read');
     const status = await call.client().send<DeliveryStatus>('POST', '/v1/deliveries', spec);
     const code = printOutcome(call, status, 'created');
+    if (status.continues !== undefined && !call.terminal.json)
+      call.terminal.say(
+        `${status.spec.name} landed this stream before: it goes on behind entry ${status.continues.entry} of its landing log, --start has no effect`,
+      );
     call.terminal.next(`lakeward delivery flush ${status.spec.name} && lakeward lake ls ${status.spec.name}`);
     return code;
   },

@@ -4,6 +4,7 @@
 import type { DeliveryStatus } from '../../app/control-answers.ts';
 import type { Invocation } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { troubleLines } from './list.ts';
 import { ageText, count, duration, plural, size, time } from '../wording.ts';
 
 /** Path of a delivery in the control API. */
@@ -15,6 +16,7 @@ export function deliveryPath(name: string): string {
 export function printOutcome(call: Invocation, status: DeliveryStatus, outcome: string): number {
   if (call.terminal.json) call.terminal.document(status);
   else call.terminal.data(`${status.spec.name} ${outcome}: ${summary(status)}`);
+  if (!call.terminal.json) for (const line of troubleLines([status])) call.terminal.say(line);
   return EXIT.ok;
 }
 
