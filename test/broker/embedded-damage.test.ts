@@ -96,6 +96,35 @@ describe('a damaged log', () => {
     }
   });
 
+  test('a byte flipped among frames of the last segment names the records it took as damaged, and hardly any other', async () => {
+    const log = smallLog();
+    const broker = await log.open({ segmentBytes: 10_000 });
+    for (let i = 0; i < 14; i++) await log.append(broker, i % 2, `${i}a`, `${i}bb`);
+    await broker.close();
+    const [path] = segmentFiles(log.disk);
+    const content = log.disk.peek(path as string) as Uint8Array;
+    const whole = snapshot(log.disk);
+    for (const name of whole.keys()) if (name.endsWith('.index')) whole.delete(name);
+    let named = 0;
+    for (let at = 0; at < content.length; at++) {
+      const again = smallLog(restored(whole));
+      again.disk.poke(path as string, flip(at)(content.slice()));
+      const reader = await again.open({ segmentBytes: 10_000 });
+      const { records, gaps } = await readAll(reader, LOG_ID, startOf(LOG_SHARDS));
+      const present = new Set(records.map(({ shard, offset }) => `${shard}/${offset}`));
+      const lost = [...log.records.keys()].filter((place) => !present.has(place));
+      const damaged = gaps.filter(({ cause }) => cause === 'damaged');
+      const places = damaged.flatMap(({ shard, from, to }) =>
+        Array.from({ length: to - from }, (_, i) => `${shard}/${from + i}`),
+      );
+      if (damaged.length > 0) expect(`${at} ${lost.filter((place) => !places.includes(place)).join()}`).toBe(`${at} `);
+      expect(places.length).toBeLessThanOrEqual(lost.length + 4);
+      named += damaged.length;
+      await reader.close();
+    }
+    expect(named).toBeGreaterThan(0);
+  });
+
   test('every truncation of every segment loses only what was cut, and never an offset twice', async () => {
     for (const path of segments) {
       for (let length = 0; length < (files.get(path)?.length ?? 0); length++) {

@@ -9,7 +9,7 @@
  */
 import { LakewardError } from '../../model/errors.ts';
 import type { LogFile } from './file-system.ts';
-import { RECORD_OVERHEAD_BYTES, type SoundFrame } from './frame.ts';
+import { FRAME_HEADER_BYTES, RECORD_OVERHEAD_BYTES, type SoundFrame } from './frame.ts';
 import { createFrameIndex, type FrameIndex, widenSums } from './frame-index.ts';
 import { type IndexHead, readIndexHead, readIndexTable } from './index-file.ts';
 import { findSegments, type FoundSegment, rememberAside } from './recovery-files.ts';
@@ -175,6 +175,7 @@ async function takeLast(walk: Walk, found: FoundSegment | undefined, aside: read
   const { log } = walk;
   let lost = aside.reduce((sum, { size }) => sum + size, 0);
   let clean = aside.length === 0;
+  let lostFrames: Float64Array | undefined;
   if (found !== undefined) {
     const file = await log.files.open(segmentPath(log, found), 'write');
     const starts = enter(walk, found);
@@ -185,16 +186,34 @@ async function takeLast(walk: Walk, found: FoundSegment | undefined, aside: read
     const written = await writeAgain(log, file, { from: Math.max(tail.durableTo, tail.scan.durableTo), to: end });
     const cut = found.size < tail.durableTo || found.header === undefined;
     const known = tail.known === undefined ? [] : framesOf(tail.known);
-    const segment = takeScanned(walk, { found, starts, scan: tail.scan, frames: [...known, ...frames], end, cut });
+    const all = [...known, ...frames];
+    const segment = takeScanned(walk, { found, starts, scan: tail.scan, frames: all, end, cut });
     const damaged = walk.damaged.at(-1) === segment;
     lost += found.size - Math.min(found.size, end) + Math.max(0, tail.durableTo - found.size);
+    if (damaged && !tail.sealed) {
+      const bad = tail.scan.bad.filter(({ from }) => from < end);
+      const tornRecords = Math.ceil(lost / RECORD_OVERHEAD_BYTES);
+      lostFrames = recordsBehind(bad, all, log.shardCount).map((count) => count + tornRecords);
+    }
     if (damaged) lost += found.size;
     if (tail.sealed) lost += LOST_SEGMENT_OFFSETS * RECORD_OVERHEAD_BYTES;
     clean &&= written && torn === undefined && !damaged && !tail.sealed && !found.damaged;
     log.active = { file, usable: clean, writtenTo: found.size, keepTail: torn !== undefined };
   } else if (log.retainedFrom > 0) lost += LOST_SEGMENT_OFFSETS * RECORD_OVERHEAD_BYTES;
-  await goOn(walk, { lost, clean: clean && found !== undefined, aside });
+  await goOn(walk, { lost, lostFrames, clean: clean && found !== undefined, aside });
   return lost > LOST_SEGMENT_OFFSETS ? 0 : lost;
+}
+
+/** By shard: how many records the bad places behind its last sound frame can have held at most; before it, the frames tell exactly. */
+function recordsBehind(bad: readonly ByteRange[], frames: readonly SoundFrame[], shardCount: number): Float64Array {
+  const lastAt = new Float64Array(shardCount).fill(-1);
+  for (const { shard, position } of frames) lastAt[shard] = Math.max(lastAt[shard] ?? -1, position);
+  return lastAt.map((position) =>
+    bad.reduce((sum, { from, to }) => {
+      const bodyBytes = from > position ? Math.max(0, to - from - FRAME_HEADER_BYTES) : 0;
+      return sum + Math.floor(bodyBytes / RECORD_OVERHEAD_BYTES);
+    }, 0),
+  );
 }
 
 /**
@@ -251,17 +270,27 @@ async function readTail(log: StreamLog, found: FoundSegment, file: LogFile): Pro
 
 interface Onward {
   readonly lost: number;
+  /** By shard: how many of the skipped offsets may have been records; undefined when all may. */
+  readonly lostFrames: Float64Array | undefined;
   readonly clean: boolean;
   readonly aside: readonly FoundSegment[];
 }
 
-async function goOn(walk: Walk, { lost, clean, aside }: Onward): Promise<void> {
+async function goOn(walk: Walk, { lost, lostFrames, clean, aside }: Onward): Promise<void> {
   const { log } = walk;
   const skipped = Math.ceil(lost / RECORD_OVERHEAD_BYTES);
   const before = walk.cursor.slice();
   log.ends = walk.cursor.map((end) => end + skipped);
   log.next = log.ends.slice();
-  if (walk.broken) addDamage(log, jumps(before, log.ends));
+  if (walk.broken) {
+    addDamage(
+      log,
+      jumps(
+        before,
+        before.map((end, shard) => end + Math.min(skipped, lostFrames?.[shard] ?? skipped)),
+      ),
+    );
+  }
   if (lost > 0) log.log.warn('a torn tail is kept aside', { stream: log.id, bytes: lost, skippedOffsets: skipped });
   if (clean) return;
   try {
