@@ -31,7 +31,12 @@ async function checkpoint(session: Session, view: LogView, call?: CallOptions): 
   if (!due || entries === 0) return;
   const parts = await writeParts(room, { state, parts: view.checkpoint?.parts ?? [] }, call);
   const emptiedThrough = Math.max(view.checkpoint?.emptiedThrough ?? -1, session.emptiedThrough);
-  const made = await writeCheckpoint(room, state, { n: state.n, timeMs: room.clock.nowMs(), emptiedThrough, parts }, call);
+  const made = await writeCheckpoint(
+    room,
+    state,
+    { n: state.n, timeMs: room.clock.nowMs(), emptiedThrough, parts },
+    call,
+  );
   await room.step('checkpointed');
   // Somebody else's of the same number came first: what is in the lake counts.
   if (made === undefined) session.distrusted = true;

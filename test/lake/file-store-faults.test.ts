@@ -1,14 +1,14 @@
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/clock/manual-clock.ts';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
-import { diskFileSystem, type LakeFileSystem } from '../../src/lake/file/file-system.ts';
+import { diskFileSystem, type FolderEntry, type LakeFileSystem } from '../../src/lake/file/file-system.ts';
 import { openLake } from '../../src/landing/lake-identity.ts';
 import { probeLake } from '../../src/landing/probe.ts';
 import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { lakePath } from '../../src/model/lake-path.ts';
+import { type LakePath, lakePath } from '../../src/model/lake-path.ts';
 
 const clock = manualClock();
 const bytes = new TextEncoder().encode('x');
@@ -74,6 +74,37 @@ describe('a lake in a folder', () => {
     await rm(folder, { recursive: true });
     await rename(join(top, 'moved'), folder);
     expect(await store.create(lakePath('a/c'), bytes)).toBe('created');
+  });
+
+  test('opens with a folder among its temporary files, and drops the old files beside it', async () => {
+    const temporary = join(top, 'lake/_lakeward/.tmp');
+    await mkdir(join(temporary, 'a folder'), { recursive: true });
+    await writeFile(join(temporary, 'a stray'), 'x');
+    await writeFile(join(temporary, 'young'), 'x');
+    const old = new Date(clock.nowMs() - 48 * 3_600_000);
+    for (const name of ['a folder', 'a stray']) await utimes(join(temporary, name), old, old);
+    await openFileStore({ folder: join(top, 'lake'), clock });
+    expect((await readdir(temporary)).sort()).toEqual(['a folder', 'young']);
+  });
+
+  test('lists a folder of many files in order, page by page, and keeps few of its names at a time', async () => {
+    const names = Array.from({ length: 6000 }, (_, i) => `f${(i * 7919) % 6000}`);
+    async function* readFolder(path: string): AsyncGenerator<FolderEntry[]> {
+      if (!path.endsWith('/lake')) return;
+      yield [{ name: 'empty', folder: true }];
+      for (const name of names) yield [{ name, folder: false }];
+    }
+    const facts: LakeFileSystem['facts'] = (path) => diskFileSystem.facts(path.replace(/\/f\d+$/, ''));
+    const fileSystem = { ...diskFileSystem, readFolder, facts };
+    const store = await openFileStore({ folder: join(top, 'lake'), clock, fileSystem });
+    const found: string[] = [];
+    for (let after: LakePath | undefined; ; ) {
+      const { files, next } = await store.list('', after === undefined ? {} : { after });
+      found.push(...files.map(({ path }) => path));
+      if (next === undefined) break;
+      after = next;
+    }
+    expect(found).toEqual([...names].sort());
   });
 
   test('that is a file is refused', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
-import type { LakeFileSystem } from '../../src/lake/file/file-system.ts';
+import type { FolderEntry, LakeFileSystem } from '../../src/lake/file/file-system.ts';
 import type { LandingRules } from '../../src/landing/room.ts';
 import { powerCutDisk } from '../faults/lake/power-cut-disk.ts';
 import { type Actor, type Budget, seededWorld, type World } from '../faults/lake/world.ts';
@@ -29,7 +29,13 @@ function asTurns(disk: LakeFileSystem, world: World, actor: Actor, budget: Budge
     makeFolder: (path) => turn(() => disk.makeFolder(path)),
     removeFolder: (path) => turn(() => disk.removeFolder(path)),
     read: (path, offset, length) => turn(() => disk.read(path, offset, length)),
-    readFolder: (path) => turn(() => disk.readFolder(path)),
+    async *readFolder(path) {
+      yield await turn(async () => {
+        const entries: FolderEntry[] = [];
+        for await (const portion of disk.readFolder(path)) entries.push(...portion);
+        return entries;
+      });
+    },
     facts: (path) => turn(() => disk.facts(path)),
   };
 }

@@ -264,12 +264,15 @@ async function makeRoot(fileSystem: LakeFileSystem, root: string): Promise<void>
   await fileSystem.syncFolder(parent);
 }
 
-/** Temporary files of processes that died; the young ones may be somebody's. */
+/** Temporary files of processes that died; the young ones may be somebody's, and a folder is nothing of ours. */
 async function dropStrays({ fileSystem, root, clock }: Room): Promise<void> {
-  const folder = `${root}/${TEMPORARY.slice(0, -1)}`;
-  for (const { name } of (await absentAsUndefined(fileSystem.readFolder(folder))) ?? []) {
-    const facts = await absentAsUndefined(fileSystem.facts(`${folder}/${name}`));
-    if (facts === undefined || clock.nowMs() - facts.modifiedMs < STRAY_AFTER_MS) continue;
-    await absentAsUndefined(fileSystem.unlink(`${folder}/${name}`));
+  const temporary = `${root}/${TEMPORARY.slice(0, -1)}`;
+  if ((await absentAsUndefined(fileSystem.facts(temporary))) === undefined) return;
+  for await (const portion of fileSystem.readFolder(temporary)) {
+    for (const { name } of portion.filter(({ folder }) => !folder)) {
+      const facts = await absentAsUndefined(fileSystem.facts(`${temporary}/${name}`));
+      if (facts === undefined || clock.nowMs() - facts.modifiedMs < STRAY_AFTER_MS) continue;
+      await absentAsUndefined(fileSystem.unlink(`${temporary}/${name}`));
+    }
   }
 }

@@ -4,7 +4,7 @@
  * Failures are Node's own errors with `code`; only what the signatures name is a value.
  */
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, opendir, rename, rmdir, stat, unlink } from 'node:fs/promises';
 
 export interface FileFacts {
   readonly folder: boolean;
@@ -12,6 +12,11 @@ export interface FileFacts {
   readonly modifiedMs: number;
   /** Same file or folder, same text; another one made in its place has another. */
   readonly identity: string;
+}
+
+export interface FolderEntry {
+  readonly name: string;
+  readonly folder: boolean;
 }
 
 export interface LakeFileSystem {
@@ -31,10 +36,13 @@ export interface LakeFileSystem {
   /** ENOTEMPTY when something is in it. */
   removeFolder(path: string): Promise<void>;
   read(path: string, offset: number, length: number | undefined): Promise<Uint8Array>;
-  /** Unordered. */
-  readFolder(path: string): Promise<readonly { readonly name: string; readonly folder: boolean }[]>;
+  /** Unordered, in portions: a folder may hold millions. */
+  readFolder(path: string): AsyncIterable<readonly FolderEntry[]>;
   facts(path: string): Promise<FileFacts>;
 }
+
+/** Entries of a folder read at once. */
+const PORTION = 512;
 
 /** The disk. */
 export const diskFileSystem: LakeFileSystem = {
@@ -69,9 +77,16 @@ export const diskFileSystem: LakeFileSystem = {
     }
     return bytes.subarray(0, filled);
   },
-  async readFolder(path) {
-    const entries = await readdir(path, { withFileTypes: true });
-    return entries.map((entry) => ({ name: entry.name, folder: entry.isDirectory() }));
+  async *readFolder(path) {
+    let portion: FolderEntry[] = [];
+    // Leaving the loop closes the folder.
+    for await (const entry of await opendir(path, { bufferSize: PORTION })) {
+      portion.push({ name: entry.name, folder: entry.isDirectory() });
+      if (portion.length < PORTION) continue;
+      yield portion;
+      portion = [];
+    }
+    yield portion;
   },
   async facts(path) {
     const found = await stat(path);

@@ -1,6 +1,6 @@
 /**
  * Lists a folder tree in the byte order of whole paths, one page at a time: folders that lie before the page or outside the prefix
- * are never opened, so a page costs the folders it touches and not the tree.
+ * are never opened, so a page costs the folders it touches and not the tree, and a folder of any size is read in portions.
  */
 import type { LakePath } from '../../model/lake-path.ts';
 import type { ListedFile, ListPage } from '../../ports/lake-store.ts';
@@ -16,6 +16,9 @@ export interface ListQuery {
   readonly hidden: string;
   readonly signal: AbortSignal | undefined;
 }
+
+/** Names of one folder held at a time, give or take a portion; of more, the first are read and, when a page needs them, the next. */
+const PATHS_MAX = 2048;
 
 /** An empty, `.` or `..` segment. */
 const NO_FOLDER = /(^|\/)\.{0,2}\//;
@@ -37,18 +40,51 @@ export async function listPage(fileSystem: LakeFileSystem, query: ListQuery): Pr
 
 /** `folder` is empty or ends with a slash. */
 async function* walk(fileSystem: LakeFileSystem, query: ListQuery, folder: string): AsyncGenerator<string> {
-  query.signal?.throwIfAborted();
-  const entries = await absentAsUndefined(fileSystem.readFolder(`${query.root}/${folder}`.replace(/\/$/, '')));
-  if (entries === undefined) return;
-  // A folder sorts as its content does: by its name and the slash behind it.
-  const names = entries.map((entry) => `${folder}${entry.name}${entry.folder ? '/' : ''}`);
-  for (const path of names.sort(comparePaths)) {
-    if (path.endsWith('/')) {
-      if (path !== query.hidden && mayHold(path, query)) yield* walk(fileSystem, query, path);
-    } else if (path.startsWith(query.prefix) && (query.after === undefined || comparePaths(path, query.after) > 0)) {
-      yield path;
+  for (let last: string | undefined; ; ) {
+    const found = await absentAsUndefined(firstBehind(fileSystem, query, { folder, last }));
+    for (const path of found?.paths ?? []) {
+      if (path.endsWith('/')) yield* walk(fileSystem, query, path);
+      else yield path;
     }
+    if (found?.more !== true) return;
+    last = found.paths.at(-1);
   }
+}
+
+/** The first paths of a folder behind `last` that a page may need, in order, whatever else the folder holds. */
+async function firstBehind(
+  fileSystem: LakeFileSystem,
+  query: ListQuery,
+  { folder, last }: { readonly folder: string; readonly last: string | undefined },
+): Promise<{ readonly paths: readonly string[]; readonly more: boolean }> {
+  let paths: string[] = [];
+  let more = false;
+  const cut = (): void => {
+    paths.sort(comparePaths);
+    if (paths.length <= PATHS_MAX) return;
+    paths = paths.slice(0, PATHS_MAX);
+    more = true;
+  };
+  let bound: string | undefined;
+  for await (const portion of fileSystem.readFolder(`${query.root}/${folder}`.replace(/\/$/, ''))) {
+    query.signal?.throwIfAborted();
+    for (const entry of portion) {
+      // A folder sorts as its content does: by its name and the slash behind it.
+      const path = `${folder}${entry.name}${entry.folder ? '/' : ''}`;
+      if (last !== undefined && comparePaths(path, last) <= 0) continue;
+      if (!(entry.folder ? path !== query.hidden && mayHold(path, query) : isWanted(path, query))) continue;
+      if (bound === undefined || comparePaths(path, bound) < 0) paths.push(path);
+    }
+    if (paths.length < 2 * PATHS_MAX) continue;
+    cut();
+    bound = paths.at(-1);
+  }
+  cut();
+  return { paths, more };
+}
+
+function isWanted(path: string, { prefix, after }: ListQuery): boolean {
+  return path.startsWith(prefix) && (after === undefined || comparePaths(path, after) > 0);
 }
 
 function mayHold(folder: string, { prefix, after }: ListQuery): boolean {

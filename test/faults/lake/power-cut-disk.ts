@@ -96,9 +96,9 @@ export function powerCutDisk(options: { nowMs(): number; random(): number }): Po
     },
     read: async (path, offset, length) =>
       get(path).bytes.slice(offset, length === undefined ? undefined : offset + length),
-    async readFolder(path) {
+    async *readFolder(path) {
       if (!get(path).folder) throw failure('ENOTDIR', path);
-      return below(path).map((name) => ({
+      yield below(path).map((name) => ({
         name: name.slice(name.lastIndexOf('/') + 1),
         folder: get(name).folder,
       }));
