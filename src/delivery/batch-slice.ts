@@ -1,6 +1,8 @@
-/** Cutting record batches at offsets without copying their bytes. */
+/** Cutting record batches at offsets and sizes without copying their bytes. */
 import type { RecordBatch } from '../model/record-batch.ts';
-import type { Positions } from '../model/stream.ts';
+import { batchBytes } from '../model/record-batch.ts';
+import type { Offset, Positions, ShardIndex } from '../model/stream.ts';
+import { asOffset } from '../model/stream.ts';
 
 /** What of the batches lies before the stop of its shard; shards without a stop are left out. */
 export function batchesWithin(batches: readonly RecordBatch[], stops: Positions): RecordBatch[] {
@@ -11,6 +13,29 @@ export function batchesWithin(batches: readonly RecordBatch[], stops: Positions)
     else if (room > 0) kept.push(headOfBatch(batch, room));
   }
   return kept;
+}
+
+/** Where the shards stop that have more than so many bytes of batches in all; `one`: the first record is taken whatever its size. */
+export function cutsWithin(batches: readonly RecordBatch[], bytesMax: number, one: boolean): Map<ShardIndex, Offset> {
+  const cuts = new Map<ShardIndex, Offset>();
+  let left = bytesMax;
+  for (const [i, batch] of batches.entries()) {
+    if (cuts.has(batch.shard)) continue;
+    const bytes = batchBytes(batch);
+    if (cuts.size === 0 && bytes <= left) {
+      left -= bytes;
+      continue;
+    }
+    const fitting = cuts.size > 0 ? 0 : recordsWithin(batch, left);
+    cuts.set(batch.shard, asOffset(batch.firstOffset + (one && i === 0 ? Math.max(1, fitting) : fitting)));
+  }
+  return cuts;
+}
+
+function recordsWithin(batch: RecordBatch, bytes: number): number {
+  let count = 0;
+  while (count < batch.count && (batch.keyEnds[count] ?? 0) + (batch.dataEnds[count] ?? 0) <= bytes) count += 1;
+  return count;
 }
 
 /** The first `count` records. */

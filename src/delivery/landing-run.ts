@@ -15,6 +15,7 @@ import type { ConvertResult } from '../ports/converter.ts';
 import type { Log } from '../ports/telemetry.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { currentPlan } from './plan-keeper.ts';
 import type { RangeOutcome } from './range-reader.ts';
@@ -34,6 +35,7 @@ export interface LandingRoom {
   readonly stream: StreamDocument;
   readonly log: LandingLog;
   readonly progress: ProgressBook;
+  readonly budget: LandingBudget;
   readonly metrics: DeliveryMetrics;
   readonly telemetryLog: Log;
   readonly signal: AbortSignal;
@@ -60,7 +62,7 @@ export interface LandingOrder {
 export async function prepareLanding(at: LandingRoom, order: LandingOrder): Promise<PreparedLanding> {
   const { room, spec, stream, signal } = at;
   const startedMs = room.clock.monotonicMs();
-  const bytesMax = Math.max(spec.flush.bytes, LANDING_BYTES);
+  const bytesMax = at.budget.bytesMax(Math.max(spec.flush.bytes, LANDING_BYTES));
   const reader = rangeReader({
     broker: room.broker,
     stream: stream.id,
@@ -93,6 +95,7 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
     const { layout, eventTime, eventFutureMs, format, compression } = spec;
     const job = { plan, layout, eventTime, eventFutureMs, format, compression, directory };
     const converted = await room.converter.convert(job, reader.batches, { signal });
+    at.budget.converted();
     const range = reader.outcome();
     const rows = converted.rows + (converted.rejected?.rows ?? 0);
     if (rows !== range.records) {
@@ -100,6 +103,7 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
     }
     return { nonce, order, range, plan, converted, startedMs, drop };
   } catch (error) {
+    at.budget.failed(error, reader.bytes());
     await drop();
     throw error;
   }

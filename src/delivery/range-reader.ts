@@ -8,7 +8,7 @@ import type { RecordBatch } from '../model/record-batch.ts';
 import { batchBytes } from '../model/record-batch.ts';
 import type { Offset, Positions, ShardIndex, StreamId } from '../model/stream.ts';
 import type { Broker, OffsetGap, ReadResult } from '../ports/broker.ts';
-import { batchesWithin } from './batch-slice.ts';
+import { batchesWithin, cutsWithin } from './batch-slice.ts';
 
 /** Bytes of one read of the broker. */
 const READ_BYTES = 4 * 1024 * 1024;
@@ -18,7 +18,7 @@ export interface RangeOptions {
   readonly stream: StreamId;
   readonly from: Positions;
   readonly ends: Positions;
-  /** No further read once this many bytes are in the range. */
+  /** The range holds no more bytes, but at least one record. */
   readonly bytesMax: number;
   readonly signal: AbortSignal;
 }
@@ -40,6 +40,8 @@ export interface RangeReader {
   /** The first read's records; nothing when the range is empty or begins with a gap. */
   first(): Promise<readonly RecordBatch[]>;
   readonly batches: AsyncIterable<RecordBatch>;
+  /** Bytes of the range read so far. */
+  readonly bytes: () => number;
   /** What the range turned out to be. Throws `convert-failed` when nobody has read it to its end. */
   outcome(): RangeOutcome;
 }
@@ -64,12 +66,14 @@ interface Loaded {
 export function rangeReader(options: RangeOptions): RangeReader {
   const chunks: Promise<Chunk>[] = [];
   const arrivals = { first: undefined as number | undefined, last: new Map<ShardIndex, number>() };
+  let bytes = 0;
   let primed: Promise<Loaded> | undefined;
   let whole: readonly Chunk[] | undefined;
 
   function load(before: Chunk | undefined): Promise<Loaded> {
     const loading = readChunk(options, before?.next ?? options.from, before?.bytes ?? 0).then((loaded) => {
       for (const batch of loaded.batches) noteArrivals(arrivals, batch);
+      bytes = loaded.chunk.bytes;
       return loaded;
     });
     const chunk = loading.then((loaded) => loaded.chunk);
@@ -106,6 +110,7 @@ export function rangeReader(options: RangeOptions): RangeReader {
       return (await primed).batches;
     },
     batches: { [Symbol.asyncIterator]: iterate },
+    bytes: () => bytes,
     outcome() {
       if (whole === undefined) throw new LakewardError('convert-failed', 'the converter did not read all records');
       return outcomeOf(options.from, whole, arrivals);
@@ -122,7 +127,7 @@ async function readChunk(options: RangeOptions, start: Positions, bytesBefore: n
     };
   }
   const result = await options.broker.read(options.stream, asked, {
-    maxBytes: READ_BYTES,
+    maxBytes: Math.min(READ_BYTES, options.bytesMax),
     waitMs: 0,
     signal: options.signal,
   });
@@ -130,7 +135,13 @@ async function readChunk(options: RangeOptions, start: Positions, bytesBefore: n
   const stops = new Map(
     [...asked].map(([shard, offset]) => [shard, gaps.get(shard)?.from ?? options.ends.get(shard) ?? offset]),
   );
-  const batches = batchesWithin(result.batches, stops);
+  const found = batchesWithin(result.batches, stops);
+  const cuts = cutsWithin(found, options.bytesMax - bytesBefore, bytesBefore === 0);
+  for (const [shard, stop] of cuts) {
+    stops.set(shard, stop);
+    gaps.delete(shard);
+  }
+  const batches = batchesWithin(found, stops);
   const reached = new Map<ShardIndex, Offset>();
   const next = new Map<ShardIndex, Offset>();
   for (const [shard, offset] of asked) {
@@ -148,7 +159,7 @@ async function readChunk(options: RangeOptions, start: Positions, bytesBefore: n
     records: batches.reduce((sum, batch) => sum + batch.count, 0),
     bytes,
     // A range that begins with nothing but a jump is that jump: it lands by itself, without a conversion.
-    last: !advanced || bytes === 0 || bytes >= options.bytesMax,
+    last: !advanced || bytes === 0 || cuts.size > 0 || bytes >= options.bytesMax,
   };
   return { chunk, batches };
 }

@@ -22,6 +22,7 @@ import { asLakewardError, retryPauseMs, suspends, troubleOf } from './fault.ts';
 import type { FlushDecision, FlushWait } from './flush.ts';
 import { decideFlush } from './flush.ts';
 import { flushRequests } from './flush-requests.ts';
+import { landingBudget } from './landing-budget.ts';
 import type { LandingRoom, PreparedLanding } from './landing-run.ts';
 import { land, prepareLanding } from './landing-run.ts';
 import type { LogHolder, OpenLog } from './log-holder.ts';
@@ -72,6 +73,7 @@ export function startWorker(options: WorkerOptions): Worker {
     allowedLatenessMs: spec.allowedLatenessMs,
     idleAfterMs: Math.max(IDLE_AFTER_MS_MIN, 2 * spec.flush.ageMs),
   });
+  const budget = landingBudget();
   const opened = Promise.withResolvers<void>();
   let woken = new AbortController();
   let state: WorkerView['state'] = 'running';
@@ -153,7 +155,7 @@ export function startWorker(options: WorkerOptions): Worker {
 
   /** Waits and lands, turn by turn; leaves only by a throw. */
   async function turns({ log, stream }: OpenLog): Promise<never> {
-    const at: LandingRoom = { room, spec, stream, log, progress, metrics, telemetryLog, signal: stopping.signal };
+    const at: LandingRoom = { room, spec, stream, log, progress, budget, metrics, telemetryLog, signal: stopping.signal };
     let seenSinceMs: number | undefined;
     let passedOver: Positions | undefined;
     let wait = NOW;
