@@ -15,6 +15,7 @@ import { createFrontDoor } from '../ingest/front-door.ts';
 import { createStreams } from '../ingest/streams.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
+import { isLakewardError } from '../model/errors.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -28,6 +29,8 @@ import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
+import type { LateLake } from './late-lake.ts';
+import { lateLake } from './late-lake.ts';
 import { openKnownLake } from './open-lake.ts';
 import { packageVersion } from './package-version.ts';
 import { scratchFolders } from './scratch-folders.ts';
@@ -141,13 +144,8 @@ function startEngines({ config, clock, telemetry, shutdown }: Ground): Converter
 
 async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createDeliveries>> {
   const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
-  const { lakes, scratch } = dataFolder(config.data.folder);
-  const lake = await openKnownLake({
-    folder: config.lake.folder,
-    memory: lakes,
-    scratchFolder: scratch.probes,
-    clock,
-  });
+  const { scratch } = dataFolder(config.data.folder);
+  const lake = await startLake(stores);
   shutdown.opened('converter', () => converter.close());
 
   const deliveries = createDeliveries({
@@ -167,6 +165,20 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
   return deliveries;
+}
+
+/** A lake that is away is no reason to send producers away: the deliveries open it when it is back. */
+async function startLake({ config, clock, telemetry }: Ground): Promise<LateLake> {
+  const { folder } = config.lake;
+  const { lakes, scratch } = dataFolder(config.data.folder);
+  const lake = lateLake(() => openKnownLake({ folder, memory: lakes, scratchFolder: scratch.probes, clock }));
+  try {
+    await lake.lakeId();
+  } catch (error) {
+    if (!isLakewardError(error, 'lake-unavailable')) throw error;
+    telemetry.log.warn('the lake cannot be opened, deliveries go on trying', { lake: folder, reason: error.message });
+  }
+  return lake;
 }
 
 async function openFrontDoor(

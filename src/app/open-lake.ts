@@ -2,7 +2,7 @@
  * Opens the lake and asks whether exactly-once can rest on it. The data folder remembers which lake was in which folder, so that a lake that
  * was emptied or swapped while no server ran is noticed: its deliveries suspend and say so, and nothing lands twice.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLake } from '../landing/lake-identity.ts';
 import { probeLake } from '../landing/probe.ts';
@@ -42,7 +42,12 @@ async function probe(lake: LakeStore, scratchFolder: string, clock: Clock): Prom
   const local = join(scratchFolder, `probe-${nonce}`);
   await mkdir(scratchFolder, { recursive: true });
   await writeFile(local, 'probe\n');
-  await probeLake(lake, { nonce, local });
+  try {
+    await probeLake(lake, { nonce, local });
+  } finally {
+    // There still when the lake did not take it.
+    await rm(local, { force: true });
+  }
 }
 
 /** `lakes.json`: an object of lake folder to lake id. Written by the server alone; an operator removes a line to accept another lake. */

@@ -53,7 +53,7 @@ export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, '
         folder: folderOf(spec, stream),
         prefix: spec.prefix,
         writer: room.writer,
-        lakeId: room.lakeId,
+        lakeId: await room.lakeId(),
         stream: { name: stream.name, id: stream.id },
         start: () => startPositions(room, spec, stream),
         rebuild: (lost, call) => rebuildLost({ room, spec, stream }, lost, call),

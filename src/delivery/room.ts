@@ -20,8 +20,8 @@ export interface DeliveryRoom {
   readonly scratch: ScratchFolders;
   /** Names this process in log entries: who landed what. */
   readonly writer: string;
-  /** Identity of the lake; a landing log that was written for another one is not continued. */
-  readonly lakeId: string;
+  /** Identity of the lake; a landing log that was written for another one is not continued. Throws `lake-unavailable` while the lake is away. */
+  lakeId(): Promise<string>;
   /** Called after every named step of a landing: where crash tests stop the process. */
   readonly step?: StepHook;
 }

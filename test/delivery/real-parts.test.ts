@@ -51,7 +51,7 @@ beforeEach(async () => {
   const scratch = scratchFolders({ folder: join(folder, 'landings'), clock });
   const lakeId = await openLake(lake, { clock });
   const ports = { broker, catalog, converter, lake, clock, telemetry, scratch };
-  stage = createDeliveries({ ...ports, lakeId, scheduler: triggeredScheduler(), writer: 'test' });
+  stage = createDeliveries({ ...ports, lakeId: async () => lakeId, scheduler: triggeredScheduler(), writer: 'test' });
   await stage.open();
 }, 30_000);
 

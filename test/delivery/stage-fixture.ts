@@ -104,7 +104,7 @@ export async function makeWorld(options: { seed?: number; passes?: number } = {}
         catalog,
         converter,
         lake,
-        lakeId,
+        lakeId: async () => lakeId,
         clock,
         telemetry: silentTelemetry(),
         scheduler: triggeredScheduler(),
