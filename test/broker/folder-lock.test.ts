@@ -65,12 +65,10 @@ describe('the lock of a data folder', () => {
 
   /** Lets work with files and the clock go on together until it is over. */
   const whileTimePasses = async <T>(clock: ReturnType<typeof manualClock>, work: Promise<T>): Promise<T> => {
-    let over = false;
-    const settled = work.finally(() => {
-      over = true;
-    });
+    const over = new AbortController();
+    const settled = work.finally(() => over.abort());
     settled.catch(() => undefined);
-    while (!over) await clock.advance(100);
+    while (!over.signal.aborted) await clock.advance(100);
     return settled;
   };
   const elsewhere = (number: number): void =>

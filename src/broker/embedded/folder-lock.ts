@@ -92,9 +92,9 @@ async function takeNext({ folder, draft, place, clock }: Taker): Promise<number 
 async function beats(path: string, clock: Clock | undefined): Promise<boolean> {
   if (clock === undefined) return true;
   const first = await timeOf(path);
-  const sinceMs = clock.monotonicMs();
-  while (first !== undefined) {
-    if (clock.monotonicMs() - sinceMs >= SILENCE_MS) return false;
+  if (first === undefined) return false;
+  const endMs = clock.monotonicMs() + SILENCE_MS;
+  while (clock.monotonicMs() < endMs) {
     await clock.sleep(LOOK_MS);
     const now = await timeOf(path);
     if (now !== first) return now !== undefined;
