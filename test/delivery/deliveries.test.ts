@@ -100,7 +100,7 @@ describe('the delivery stage', () => {
 
   test('resumed while what suspended it lasts, a delivery is answered as suspended with its trouble, not as running', async () => {
     await stage.create(spec({ flush: { records: 1 } }));
-    const convert = world.converter.convert;
+    const convert = world.converter.convert.bind(world.converter);
     world.converter.convert = () => Promise.reject(new LakewardError('schema-invalid', 'no such column'));
     await world.put([1]);
     await world.clock.settle();
@@ -176,7 +176,7 @@ describe('the delivery stage', () => {
       spec({ name: 'a', prefix: 'r' }),
     ]);
     const told = declared.catch((error: LakewardError) =>
-      (error.details?.['problems'] as { path: string }[]).map(({ path }) => path).toSorted(),
+      ((error.details?.['problems'] ?? []) as { path: string }[]).map(({ path }) => path).toSorted(),
     );
     expect(await told).toEqual([
       'deliveries[0].prefix',
