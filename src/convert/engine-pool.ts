@@ -42,6 +42,8 @@ export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOpt
   });
   const idle = [...slots];
   const waiters: Waiter[] = [];
+  /** Uses that have begun; `close` waits for them, or an engine that still starts would outlive it and clear a later one's folder. */
+  const underWay = new Set<Promise<void>>();
   let closed = false;
 
   async function engineOf(slot: Slot): Promise<EngineProcess> {
@@ -77,6 +79,17 @@ export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOpt
   }
 
   async function use<T>(work: (engine: EngineProcess) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    underWay.add(promise);
+    try {
+      return await useSlot(work, signal);
+    } finally {
+      underWay.delete(promise);
+      resolve();
+    }
+  }
+
+  async function useSlot<T>(work: (engine: EngineProcess) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     if (closed) throw closedError();
     const slot = await acquire(signal);
     try {
@@ -96,6 +109,7 @@ export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOpt
     closed = true;
     for (const waiter of waiters.splice(0)) waiter.refuse(closedError());
     await Promise.all(slots.map(async (slot) => await slot.engine?.kill()));
+    await Promise.all(underWay);
   }
 
   return {

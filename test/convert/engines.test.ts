@@ -48,6 +48,19 @@ describe.skipIf(process.platform !== 'linux')('engine processes', () => {
     }
   });
 
+  it('have ended when their converter is closed, also when they still started', async () => {
+    const made = await bench({ engines: 2 });
+    try {
+      const before = enginesOf(process.pid);
+      const opening = made.converter.open().catch(() => undefined);
+      await made.converter.close();
+      expect(enginesOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
+      await opening;
+    } finally {
+      await made.close();
+    }
+  });
+
   it('start once, also when work comes before they are open', async () => {
     const made = await bench({ engines: 2 });
     try {
