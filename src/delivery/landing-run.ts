@@ -12,6 +12,7 @@ import type { RecordBatch } from '../model/record-batch.ts';
 import type { Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
+import type { StageHandle } from '../ports/lake-store.ts';
 import type { Log } from '../ports/telemetry.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
@@ -128,20 +129,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const firstArrivalMs = range.firstArrivalMs ?? room.clock.nowMs();
   const parts = { delivery: spec.name, firstArrivalMs, nonce };
   const closes = closingUnit(compileLayout(spec.layout).units);
-  const extension = extensionOf(spec.format, spec.compression);
-
-  const files = await inParallel(STAGES_AT_ONCE, converted.files, async ({ local, ...file }, n) => {
-    const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
-    const handle = await log.stage(nonce, { local, name: dataFileName(parts, n, extension), directory }, { signal });
-    const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
-    return { ...file, ...closing, handle, planVersion, closedBecause: reason };
-  });
-  const rejected = await inParallel(1, converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
-    const { local, rows, bytes, reasons } = file;
-    const name = rejectedFileName(parts);
-    const directory = rejectedFolder(spec.name, firstArrivalMs);
-    return { rows, bytes, reasons, handle: await log.stage(nonce, { local, name, directory }, { signal }) };
-  });
+  const { files, rejected } = await stageAll(at, prepared, { parts, planVersion, closes });
 
   const previousMs = log.view().watermarkMs;
   const lateRows = countLateRows(converted.files, closes, previousMs);
@@ -175,6 +163,44 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   at.metrics.landed(landed);
   at.telemetryLog.info('landed', { ...landed, rejects: undefined, rejectedRows: converted.rejected?.rows ?? 0 });
   return outcome;
+}
+
+interface StagePlan {
+  readonly parts: Parameters<typeof dataFileName>[0];
+  readonly planVersion: number;
+  readonly closes: ReturnType<typeof closingUnit>;
+}
+
+/** Stages every file; when one cannot be staged, those that were are dropped, as no entry will ever name them. */
+async function stageAll(at: LandingRoom, prepared: PreparedLanding, { parts, planVersion, closes }: StagePlan) {
+  const { room, spec, log, signal } = at;
+  const { nonce, converted } = prepared;
+  const closedBecause = prepared.order.reason;
+  const extension = extensionOf(spec.format, spec.compression);
+  const staged: StageHandle[] = [];
+  async function stage(file: Parameters<LandingLog['stage']>[1]): Promise<StageHandle> {
+    const handle = await log.stage(nonce, file, { signal });
+    staged.push(handle);
+    return handle;
+  }
+  try {
+    const files = await inParallel(STAGES_AT_ONCE, converted.files, async ({ local, ...file }, n) => {
+      const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
+      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory });
+      const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
+      return { ...file, ...closing, handle, planVersion, closedBecause };
+    });
+    const rejected = await inParallel(1, converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
+      const { local, rows, bytes, reasons } = file;
+      const directory = rejectedFolder(spec.name, parts.firstArrivalMs);
+      return { rows, bytes, reasons, handle: await stage({ local, name: rejectedFileName(parts), directory }) };
+    });
+    return { files, rejected };
+  } catch (error) {
+    // What cannot be dropped now is swept later.
+    await inParallel(STAGES_AT_ONCE, staged, (handle) => room.lake.discard(handle, { signal })).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function commitLosses(at: LandingRoom, { range }: PreparedLanding): Promise<'committed' | 'superseded'> {

@@ -70,10 +70,15 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
       jitter: 0.2,
       async run(signal) {
         const delivery = running.get(name);
-        // A log that cannot be opened is the worker's trouble, told once by it.
-        if (delivery === undefined || delivery.worker?.view().trouble !== undefined) return;
-        const { log } = await delivery.holder.open(signal);
-        await log.maintain({ signal });
+        const state = delivery?.worker?.view().state;
+        if (delivery === undefined || state === 'suspended') return;
+        try {
+          const { log } = await delivery.holder.open(signal);
+          await log.maintain({ signal });
+        } catch (error) {
+          // What keeps the worker from landing is told once by it; stages it leaves are swept meanwhile if that can be done.
+          if (state !== 'retrying') throw error;
+        }
       },
     };
   }
