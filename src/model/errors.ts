@@ -124,7 +124,8 @@ export const ERRORS = {
   'owned-by-file': {
     status: 409,
     retryable: false,
-    meaning: 'The configuration file declares this delivery, so only the file changes it; edit the file and restart.',
+    meaning:
+      'The configuration file declares this delivery, or this stream or a reader of it, so only the file changes it; edit the file and restart.',
   },
   'position-expired': {
     status: 410,
