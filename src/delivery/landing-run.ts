@@ -33,6 +33,8 @@ const STAGES_AT_ONCE = 8;
 export interface LandingRoom {
   readonly room: DeliveryRoom;
   readonly spec: DeliverySpec;
+  /** When the delivery was created. */
+  readonly createdMs: number;
   readonly stream: StreamDocument;
   readonly log: LandingLog;
   readonly progress: ProgressBook;
@@ -87,7 +89,7 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
     };
   }
   const plan = await currentPlan(
-    { catalog: room.catalog, converter: room.converter, clock: room.clock, spec },
+    { catalog: room.catalog, converter: room.converter, clock: room.clock, spec, createdMs: at.createdMs },
     { sample, landedVersion: at.log.view().planVersion, signal },
   );
   const directory = await room.scratch.make();

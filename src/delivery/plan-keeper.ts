@@ -5,6 +5,7 @@
  */
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
+import { LakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -17,6 +18,8 @@ export interface PlanKeeperOptions {
   readonly converter: Converter;
   readonly clock: Clock;
   readonly spec: DeliverySpec;
+  /** When the delivery was created: tells it from one of its name that was made anew. */
+  readonly createdMs: number;
 }
 
 export interface PlanSearch {
@@ -38,6 +41,8 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
   await changeCatalog(
     catalog,
     (state) => {
+      // A worker that still prepares leaves no plan behind for a delivery that is gone, or for another one.
+      if (state.delivery.get(spec.name)?.createdMs !== options.createdMs) throw gone(spec.name);
       const newest = newestPlan(state, spec.name);
       if (newest !== undefined && fits(newest, wanted)) return [];
       const version = Math.max(newest?.version ?? 0, search.landedVersion) + 1;
@@ -46,6 +51,10 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
     { signal: search.signal },
   );
   return newestPlan(catalog.read(), spec.name) ?? made;
+}
+
+function gone(name: string): LakewardError {
+  return new LakewardError('service-stopping', `delivery '${name}' was removed while a landing was prepared`);
 }
 
 /** Drops every version of a delivery's plan. */

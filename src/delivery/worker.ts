@@ -34,6 +34,8 @@ import { progressBook } from './shard-progress.ts';
 export interface WorkerOptions {
   readonly room: DeliveryRoom;
   readonly spec: DeliverySpec;
+  /** When the delivery was created. */
+  readonly createdMs: number;
   readonly holder: LogHolder;
   readonly metrics: DeliveryMetrics;
 }
@@ -64,7 +66,7 @@ const PASS_OVER: FlushDecision = { flush: 'age' };
 const NOTHING_THERE_MS = 1000;
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { room, spec, holder, metrics } = options;
+  const { room, spec, createdMs, holder, metrics } = options;
   const telemetryLog = room.telemetry.log.child({ delivery: spec.name });
   const stopping = new AbortController();
   const requests = flushRequests();
@@ -155,7 +157,18 @@ export function startWorker(options: WorkerOptions): Worker {
 
   /** Waits and lands, turn by turn; leaves only by a throw. */
   async function turns({ log, stream }: OpenLog): Promise<never> {
-    const at: LandingRoom = { room, spec, stream, log, progress, budget, metrics, telemetryLog, signal: stopping.signal };
+    const at: LandingRoom = {
+      room,
+      spec,
+      createdMs,
+      stream,
+      log,
+      progress,
+      budget,
+      metrics,
+      telemetryLog,
+      signal: stopping.signal,
+    };
     let seenSinceMs: number | undefined;
     let passedOver: Positions | undefined;
     let wait = NOW;

@@ -59,11 +59,18 @@ describe('a landing one of whose files cannot be staged', () => {
     const left = await stagesLeft();
     expect(left.length).toBeGreaterThan(0);
     discards = true;
+    // One retry that takes long: a day of them would be many.
+    const gate = Promise.withResolvers<void>();
+    world.converter.before = () => gate.promise;
     for (let hour = 0; hour < 27; hour += 1) {
       await world.clock.advance(60 * MINUTE_MS);
       await scheduler.trigger('delivery maintenance d');
     }
     expect((await stage.status('d'))[0]).toMatchObject({ state: 'retrying' });
     expect((await stagesLeft()).filter((path) => left.includes(path))).toEqual([]);
+    broken = false;
+    gate.resolve();
+    await world.clock.advance(MINUTE_MS);
+    expect(await world.landed()).toEqual(['a1', 'a2', 'a3', 'bad']);
   });
 });
