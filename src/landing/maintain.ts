@@ -53,6 +53,10 @@ async function emptyEntries(session: Session, view: LogView, call?: CallOptions)
   const from = Math.max(view.checkpoint?.emptiedThrough ?? -1, session.emptiedThrough) + 1;
   if (from <= old.n) {
     await again(room, () => room.checkLake(call), call);
+    // Whoever made it may have died before it was durable; to create it once more says that it is.
+    const bytes = await again(room, () => store.read(old.path, call), call);
+    if (bytes === undefined) return;
+    await again(room, () => store.create(old.path, bytes, call), call);
     const numbers = Array.from({ length: old.n - from + 1 }, (_, i) => from + i);
     await inParallel(numbers, (n) => again(room, () => store.overwrite(paths.entry(n), EMPTIED_BYTES, call), call));
     session.emptiedThrough = old.n;
