@@ -3,10 +3,10 @@
  * under a running server has no id or another, and nothing is committed to it: what landed before would land again.
  */
 import { LakewardError } from '../model/errors.ts';
+import { LAKE_ID_PATH } from '../model/lake-path.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
-import { LAKE_ID_PATH } from './paths.ts';
 import { repeated } from './retry.ts';
 
 /** `clock`: when it was made; `known`: the id this lake had when it was last opened, if anybody remembers. */

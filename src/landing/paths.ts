@@ -6,8 +6,6 @@ import { type LakePath, lakePath, SYSTEM_FOLDER } from '../model/lake-path.ts';
 const DIGITS = 20;
 const NUMBERED = /\/(\d{20})\.json$/;
 
-export const LAKE_ID_PATH: LakePath = lakePath(`${SYSTEM_FOLDER}/lake.json`);
-
 export interface LandingPaths {
   entry(n: number): LakePath;
   readonly entries: string;

@@ -37,3 +37,6 @@ export function lakePath(text: string): LakePath {
   }
   return text as LakePath;
 }
+
+/** Says which lake this is; made once, when it is first used. */
+export const LAKE_ID_PATH: LakePath = lakePath(`${SYSTEM_FOLDER}/lake.json`);

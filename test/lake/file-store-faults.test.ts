@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { diskFileSystem, type FolderEntry, type LakeFileSystem } from '../../src
 import { openLake } from '../../src/landing/lake-identity.ts';
 import { probeLake } from '../../src/landing/probe.ts';
 import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { type LakePath, lakePath } from '../../src/model/lake-path.ts';
+import { LAKE_ID_PATH, type LakePath, lakePath } from '../../src/model/lake-path.ts';
 
 const clock = manualClock();
 const bytes = new TextEncoder().encode('x');
@@ -105,6 +105,54 @@ describe('a lake in a folder', () => {
       after = next;
     }
     expect(found).toEqual([...names].sort());
+  });
+
+  test('that is mounted anew goes on when it is the same lake with all this process made, and only then', async () => {
+    const folder = join(top, 'lake');
+    const store = await openFileStore({ folder, clock });
+    await openLake(store, { clock });
+    await store.create(lakePath('a/entry'), bytes);
+    const entry = lakePath('a/next');
+    /** Another folder with the same content takes its place, as another mount does. */
+    const replace = async (change: (copy: string) => Promise<void>): Promise<void> => {
+      const copy = await mkdtemp(join(top, 'copy-'));
+      await cp(folder, copy, { recursive: true });
+      await change(copy);
+      // Kept, so that its number is not given to the next.
+      await rename(folder, `${copy}-before`);
+      await rename(copy, folder);
+    };
+    const kept = join(top, 'kept');
+    await cp(folder, kept, { recursive: true });
+    await replace((copy) => rm(join(copy, 'a/entry')));
+    await expect(store.create(entry, bytes)).rejects.toMatchObject({ code: 'lake-unavailable' });
+    await replace((copy) => cp(kept, copy, { recursive: true }).then(() => writeFile(join(copy, LAKE_ID_PATH), '{}')));
+    await expect(store.create(entry, bytes)).rejects.toMatchObject({ code: 'lake-unavailable' });
+    await replace((copy) => cp(kept, copy, { recursive: true }));
+    expect(await store.create(entry, bytes)).toBe('created');
+    expect(await readdir(join(folder, 'a'))).toEqual(['entry', 'next']);
+  });
+
+  test('that is mounted anew while a call looks below the mount point makes the call look again', async () => {
+    const folder = join(top, 'lake');
+    let between = async (): Promise<void> => undefined;
+    const read: LakeFileSystem['read'] = async (path, ...where) => {
+      try {
+        return await diskFileSystem.read(path, ...where);
+      } finally {
+        const act = between;
+        between = async () => undefined;
+        await act();
+      }
+    };
+    const store = await openFileStore({ folder, clock, fileSystem: { ...diskFileSystem, read } });
+    await openLake(store, { clock });
+    await store.create(lakePath('a'), bytes);
+    await cp(folder, join(top, 'other'), { recursive: true });
+    await rename(folder, join(top, 'gone'));
+    between = () => rename(join(top, 'other'), folder);
+    await expect(store.read(lakePath('a'))).rejects.toMatchObject({ code: 'lake-unavailable', retryable: true });
+    expect(await store.read(lakePath('a'))).toEqual(Buffer.from(bytes));
   });
 
   test('that is a file is refused', async () => {

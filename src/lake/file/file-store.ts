@@ -5,13 +5,15 @@
  */
 import { crc32 } from 'node:zlib';
 import { LakewardError } from '../../model/errors.ts';
+import { LAKE_ID_PATH } from '../../model/lake-path.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { LakeStore, StageHandle } from '../../ports/lake-store.ts';
-import { lakeFailure, lakeGone, linksMissing } from './failures.ts';
+import { lakeFailure, linksMissing } from './failures.ts';
 import { diskFileSystem, failureCode, type LakeFileSystem } from './file-system.ts';
 import { absolute, durableFolders, folderOf } from './folders.ts';
 import { sharedFolderSyncs } from './folder-syncs.ts';
 import { absentAsUndefined, listPage } from './listing.ts';
+import { rootGuard } from './root-guard.ts';
 
 const LIST_MAX = 1000;
 const TEMPORARY = '_lakeward/.tmp/';
@@ -54,15 +56,12 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
   const folders = durableFolders(fileSystem, root);
   const syncFolderOf = (path: string): Promise<void> => fileSystem.syncFolder(absolute(root, folderOf(path)));
 
-  async function guardRoot(): Promise<void> {
-    const facts = await absentAsUndefined(fileSystem.facts(root));
-    if (facts?.identity !== room.identity) throw lakeGone(root);
-  }
+  const guard = rootGuard({ fileSystem, root, identity: room.identity, adopted: () => folders.forget() });
 
   /** Does `place` in an existing, durable folder; a folder pruned in between is made again. */
   async function inFolder<T>(path: string, place: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
-      await guardRoot();
+      await guard.check();
       try {
         await folders.ensureFor(path);
         return await place();
@@ -114,8 +113,10 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
   }
 
   async function removeDurably(path: string): Promise<void> {
+    const since = guard.adoptions();
+    guard.removed(path);
     await absentAsUndefined(fileSystem.unlink(`${root}/${path}`));
-    await guardRoot();
+    await guard.check(since);
     await absentAsUndefined(syncFolderOf(path));
   }
 
@@ -135,11 +136,14 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
   }
 
   const store: LakeStore = {
-    create: (path, bytes) =>
-      withTemporary(
+    async create(path, bytes) {
+      const outcome = await withTemporary(
         (temporary) => fileSystem.writeNew(temporary, bytes),
         (temporary) => linkNew(temporary, path),
-      ),
+      );
+      guard.made(path);
+      return outcome;
+    },
 
     overwrite: (path, bytes) =>
       withTemporary(
@@ -152,16 +156,19 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
       ),
 
     async read(path, options) {
+      const since = guard.adoptions();
       const found = await absentAsUndefined(fileSystem.read(`${root}/${path}`, options?.offset ?? 0, options?.length));
-      if (found === undefined) await guardRoot();
+      if (found === undefined) await guard.check(since);
+      else if (path === LAKE_ID_PATH) await guard.sawId(found, since);
       return found;
     },
 
     async list(prefix, options) {
       const limit = Math.min(options?.limit ?? LIST_MAX, LIST_MAX);
+      const since = guard.adoptions();
       const query = { root, prefix, after: options?.after, limit, hidden: TEMPORARY, signal: options?.signal };
       const page = await listPage(fileSystem, query);
-      await guardRoot();
+      await guard.check(since);
       return page;
     },
 
@@ -174,13 +181,17 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
     },
 
     async publish({ staged, final }) {
+      const since = guard.adoptions();
       const moved = await inFolder(final, () => move(`${root}/${staged}`, final));
       if (moved) {
         await absentAsUndefined(syncFolderOf(staged));
         await dropStageFolder(staged);
         return 'published';
       }
-      if ((await absentAsUndefined(fileSystem.facts(`${root}/${final}`))) === undefined) return 'stage-lost';
+      if ((await absentAsUndefined(fileSystem.facts(`${root}/${final}`))) === undefined) {
+        await guard.check(since);
+        return 'stage-lost';
+      }
       await syncFolderOf(final);
       return 'published';
     },
@@ -208,7 +219,7 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
 
 /** Checks the signal before each call and gives every failure its place in the catalogue. */
 function guarded(store: LakeStore): LakeStore {
-  const guard =
+  const named =
     <A, O extends { readonly signal?: AbortSignal | undefined }, R>(
       call: (target: A, options?: O) => Promise<R>,
       what: (target: A) => string,
@@ -225,21 +236,21 @@ function guarded(store: LakeStore): LakeStore {
   const overwrite = store.overwrite.bind(store);
   return {
     create: (path, bytes, options) =>
-      guard(
+      named(
         () => create(path, bytes),
         () => `create ${path}`,
       )(path, options),
     overwrite: (path, bytes, options) =>
-      guard(
+      named(
         () => overwrite(path, bytes),
         () => `write ${path}`,
       )(path, options),
-    read: guard(store.read.bind(store), (path) => `read ${path}`),
-    list: guard(store.list.bind(store), (prefix) => `list '${prefix}'`),
-    remove: guard(store.remove.bind(store), (path) => `remove ${path}`),
-    stage: guard(store.stage.bind(store), (file) => `stage ${file.staged}`),
-    publish: guard(store.publish.bind(store), (handle) => `publish ${handle.final}`),
-    discard: guard(store.discard.bind(store), (handle) => `discard ${handle.staged}`),
+    read: named(store.read.bind(store), (path) => `read ${path}`),
+    list: named(store.list.bind(store), (prefix) => `list '${prefix}'`),
+    remove: named(store.remove.bind(store), (path) => `remove ${path}`),
+    stage: named(store.stage.bind(store), (file) => `stage ${file.staged}`),
+    publish: named(store.publish.bind(store), (handle) => `publish ${handle.final}`),
+    discard: named(store.discard.bind(store), (handle) => `discard ${handle.staged}`),
   };
 }
 

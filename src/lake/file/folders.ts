@@ -13,6 +13,8 @@ export interface Folders {
   ensureFor(path: string): Promise<void>;
   /** Forgets what is remembered about the folder of a path and those above. */
   forgetFor(path: string): void;
+  /** Forgets everything. */
+  forget(): void;
 }
 
 export function durableFolders(fileSystem: LakeFileSystem, root: string): Folders {
@@ -45,6 +47,7 @@ export function durableFolders(fileSystem: LakeFileSystem, root: string): Folder
 
   return {
     ensureFor: (path) => ensure(folderOf(path)),
+    forget: () => durable.clear(),
     forgetFor(path) {
       for (let folder = folderOf(path); folder !== ''; folder = folderOf(folder)) durable.delete(folder);
     },
