@@ -2,6 +2,7 @@
  * Bounded repetition of store calls that failed for a reason that may pass, with growing waits and jitter. Every store method bears
  * repetition; what a repetition may mean for a decision is the caller's to know.
  */
+import type { LakewardError } from '../model/errors.ts';
 import { isLakewardError } from '../model/errors.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -14,11 +15,13 @@ export interface Retrying {
   readonly clock: Clock;
   /** How often a call is made at most. */
   readonly tries?: number | undefined;
+  /** Failures that are thrown at once. */
+  readonly final?: ((error: LakewardError) => boolean) | undefined;
 }
 
 /** Calls until it does not throw `lake-unavailable`; the last failure is thrown. */
 export async function repeated<T>(
-  { clock, tries = TRIES }: Retrying,
+  { clock, tries = TRIES, final }: Retrying,
   call: (attempt: number) => Promise<T>,
   options?: CallOptions,
 ): Promise<T> {
@@ -26,7 +29,7 @@ export async function repeated<T>(
     try {
       return await call(attempt);
     } catch (error) {
-      if (!isLakewardError(error, 'lake-unavailable') || attempt + 1 >= tries) throw error;
+      if (!isLakewardError(error, 'lake-unavailable') || attempt + 1 >= tries || final?.(error) === true) throw error;
       await clock.sleep(waitMs(clock, attempt), options?.signal);
     }
   }

@@ -1,7 +1,9 @@
 /**
  * Takes local files into the lake where readers do not look. Every attempt has a stage path of its own: one that was given up may
- * still arrive later, and must not be taken for the one that is committed.
+ * still arrive later, and must not be taken for the one that is committed. A file that a disk failed on is not tried again: after a
+ * failed sync the next one may succeed over pages that were dropped. Whoever made it makes it anew.
  */
+import type { LakewardError } from '../model/errors.ts';
 import { lakePath } from '../model/lake-path.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
@@ -24,7 +26,7 @@ export async function stageFile(
 ): Promise<StageHandle> {
   const final = lakePath(`${file.directory}/${file.name}`);
   const handle = await repeated(
-    { clock: room.clock, tries: room.tuning.tries },
+    { clock: room.clock, tries: room.tuning.tries, final: diskFailed },
     (attempt) => {
       const fresh = attempt === 0 ? file.name : `${attempt}-${room.clock.uuid()}-${file.name}`;
       return room.store.stage({ local: file.local, staged: room.paths.staged(nonce, fresh), final }, call);
@@ -33,4 +35,8 @@ export async function stageFile(
   );
   await room.step('staged');
   return handle;
+}
+
+function diskFailed(error: LakewardError): boolean {
+  return error.details?.['systemCode'] !== undefined;
 }
