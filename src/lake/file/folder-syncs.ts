@@ -10,11 +10,11 @@ interface Turns {
 }
 
 /** Gives a `syncFolder` that resolves when everything the caller changed in the folder before the call is durable. */
-export function sharedFolderSyncs({ syncFolder }: LakeFileSystem): LakeFileSystem['syncFolder'] {
+export function sharedFolderSyncs(fileSystem: LakeFileSystem): LakeFileSystem['syncFolder'] {
   const folders = new Map<string, Turns>();
 
   function begin(path: string): Promise<void> {
-    const turns: Turns = { running: syncFolder(path), next: undefined };
+    const turns: Turns = { running: fileSystem.syncFolder(path), next: undefined };
     folders.set(path, turns);
     const end = (): void => {
       if (turns.next === undefined) folders.delete(path);
