@@ -2,6 +2,7 @@
  * What keeps a landing log short and its folder clean: checkpoints, emptying of entries they cover, sweeping of stray stages. All of
  * it is thrift: leaving it out for a year costs time at opening and disk, never a row.
  */
+import { isLakewardError } from '../model/errors.ts';
 import type { LakePath } from '../model/lake-path.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { ListedFile } from '../ports/lake-store.ts';
@@ -15,6 +16,15 @@ import { again, type LandingRoom } from './room.ts';
 import { createNext, publishNewest, type Session, settled } from './session.ts';
 
 export async function maintainLog(session: Session, call?: CallOptions): Promise<void> {
+  try {
+    await maintain(session, call);
+  } catch (error) {
+    if (isLakewardError(error, 'stage-lost')) session.untoldLoss = error;
+    throw error;
+  }
+}
+
+async function maintain(session: Session, call?: CallOptions): Promise<void> {
   await checkpoint(session, await settled(session, call), call);
   await emptyEntries(session, await settled(session, call), call);
   const nowMs = session.room.clock.nowMs();

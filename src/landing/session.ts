@@ -33,6 +33,8 @@ export interface Session {
   emptiedThrough: number;
   /** When stray stages were last looked for. */
   sweptMs: number | undefined;
+  /** A loss that maintenance met; the next commit says so, because only its caller can stop the delivery. */
+  untoldLoss?: LakewardError | undefined;
 }
 
 export interface Proposal {
@@ -79,7 +81,9 @@ export async function commitBody(
   proposal: Proposal,
   call?: CallOptions,
 ): Promise<'committed' | 'superseded'> {
-  const { room } = session;
+  const { room, untoldLoss } = session;
+  session.untoldLoss = undefined;
+  if (untoldLoss !== undefined) throw untoldLoss;
   let view = await settled(session, call);
   const { repairs } = view;
   for (let collisions = 0; ; collisions++) {

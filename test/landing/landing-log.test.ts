@@ -8,6 +8,7 @@ import {
   type LandingLogOptions,
   openLandingLog,
 } from '../../src/landing/landing-log.ts';
+import { LakewardError } from '../../src/model/errors.ts';
 import { lakePath } from '../../src/model/lake-path.ts';
 import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -213,6 +214,28 @@ describe('a landing log refuses', () => {
     expect(resumed.view()).toMatchObject({ entry: 2, liveFiles: 0, totals: { lostOffsets: 2 } });
     expect(await resumed.commit(await draftOf(resumed, 2))).toBe('committed');
   });
+});
+
+test('a loss that maintenance meets is told to the next commit too, so that the delivery stops', async () => {
+  const { options: plain, store } = await bench();
+  let failing = true;
+  const flaky: LakeStore = {
+    ...store,
+    async publish(handle, call) {
+      if (failing) throw new LakewardError('lake-unavailable', 'seeded');
+      return store.publish(handle, call);
+    },
+  };
+  const log = await openLandingLog({ ...plain, store: flaky, rebuild: async () => 'gone' });
+  const draft = await draftOf(log, 2);
+  await expect(log.commit(draft)).rejects.toMatchObject({ code: 'lake-unavailable' });
+  failing = false;
+  for (const { handle } of draft.files) await store.discard(handle);
+  await expect(log.maintain()).rejects.toMatchObject({ code: 'stage-lost' });
+  const next = await draftOf(log, 1);
+  await expect(log.commit(next)).rejects.toMatchObject({ code: 'stage-lost' });
+  expect(await log.commit(next)).toBe('committed');
+  expect(log.view().totals).toMatchObject({ lostOffsets: 2 });
 });
 
 test('lists its entries only while it has no checkpoint, and does not read again what it wrote itself', async () => {
