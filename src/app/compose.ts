@@ -91,7 +91,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 async function openStores(ground: Ground): Promise<Stores> {
   const { config, declared, clock, telemetry, shutdown } = ground;
   const { folder } = config.data;
-  const lock = await lockFolder(folder);
+  const lock = await lockFolder(folder, clock);
   shutdown.opened('folder lock', () => lock.release());
 
   const converter = startEngines(ground);
@@ -100,6 +100,7 @@ async function openStores(ground: Ground): Promise<Stores> {
     folder: dataFolder(folder).streams,
     clock,
     telemetry,
+    owned: () => lock.owned(),
     options: {
       segmentBytes: config.log.segmentBytes,
       groupBytes: config.log.groupBytes,

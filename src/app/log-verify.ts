@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import type { FolderLock } from '../broker/embedded/folder-lock.ts';
 import { lockFolder } from '../broker/embedded/folder-lock.ts';
+import { systemClock } from '../clock/system-clock.ts';
 import type { LogReport, SegmentReport } from '../broker/embedded/verify.ts';
 import { verifyLog } from '../broker/embedded/verify.ts';
 import { LakewardError } from '../model/errors.ts';
@@ -32,7 +33,7 @@ export async function verifyDataFolder(
 
 async function lockUnlessReadOnly(folder: string): Promise<FolderLock | undefined> {
   try {
-    return await lockFolder(folder);
+    return await lockFolder(folder, systemClock());
   } catch (error) {
     if (['EROFS', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;

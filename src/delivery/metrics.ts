@@ -38,7 +38,7 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const rejected = telemetry.counter({ name: name('rejected_rows_total'), help: 'Rows set aside, by code.', labels: ['delivery', 'code'] });
   const extra = telemetry.counter({ name: name('extra_rows_total'), help: 'Rows with keys or values outside their columns.', labels });
   const late = telemetry.counter({ name: name('late_rows_total'), help: 'Rows landed in a partition after it was closed.', labels });
-  const lost = telemetry.counter({ name: name('lost_offsets_total'), help: 'Offsets that retention or damage took before they landed.', labels });
+  const lost = telemetry.counter({ name: name('lost_offsets_total'), help: 'Offsets that retention or damage took before they landed: at most this many records.', labels });
   const landings = telemetry.counter({ name: name('landings_total'), help: 'Landings, by outcome.', labels: ['delivery', 'outcome'] });
   const duration = telemetry.histogram({ name: name('landing_seconds'), help: 'Duration of a landing.', labels, buckets: SECONDS });
   const lag = telemetry.gauge({ name: name('lag_seconds'), help: 'From the first arrival of the last landing to its being visible.', labels });

@@ -47,7 +47,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['late', plural(status.lateRows, 'row')],
     ['extra', `${plural(status.extraRows, 'row')} with values in _extra`],
     ['rejected', plural(status.rejectedRows, 'row')],
-    ['lost', plural(status.lostOffsets, 'record')],
+    ['lost', `up to ${plural(status.lostOffsets, 'record')}`],
     ['waiting', waiting],
     ['oldest', ageText(status.pending.oldestArrivalMs, nowMs)],
     ['last landed', time(status.lastLandedMs)],

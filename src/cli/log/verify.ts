@@ -65,7 +65,7 @@ function findings(report: LogReport): string[] {
   for (const name of report.missing) lines.push(`${report.stream}/${name}: missing`);
   if (report.stateDamaged) lines.push(`${report.stream}/state.json: damaged`);
   for (const { shard, from, to } of report.lostOffsets) {
-    lines.push(`${report.stream}: offsets ${from} to ${to} of shard ${shard} are counted as lost`);
+    lines.push(`${report.stream}: up to ${to - from} records of shard ${shard} are lost (offsets ${from} to ${to})`);
   }
   return lines;
 }
