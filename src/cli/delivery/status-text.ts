@@ -12,12 +12,13 @@ export function deliveryPath(name: string): string {
   return `/v1/deliveries/${encodeURIComponent(name)}`;
 }
 
-/** Prints the status, whole as JSON or in one line of text. */
+/** Prints the status, whole as JSON or in one line of text. A delivery that is in trouble all the same is no success. */
 export function printOutcome(call: Invocation, status: DeliveryStatus, outcome: string): number {
+  const inTrouble = status.trouble !== undefined;
   if (call.terminal.json) call.terminal.document(status);
-  else call.terminal.data(`${status.spec.name} ${outcome}: ${summary(status)}`);
+  else call.terminal.data(`${status.spec.name} ${inTrouble ? 'in trouble' : outcome}: ${summary(status)}`);
   if (!call.terminal.json) for (const line of troubleLines([status])) call.terminal.say(line);
-  return EXIT.ok;
+  return inTrouble ? EXIT.failed : EXIT.ok;
 }
 
 function summary(status: DeliveryStatus): string {
