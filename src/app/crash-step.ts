@@ -1,8 +1,16 @@
 /**
  * A test aid: at the step of landing that `LAKEWARD_CRASH_AT` names (`staged`, or `staged:3` for the third time it is reached), the
- * process kills itself without any goodbye. Never set by an operator.
+ * process kills itself without any goodbye. Upkeep of the landing logs is hurried then, so that its steps come within seconds, too.
+ * Never set by an operator.
  */
-export function crashStep(crashAt: string | undefined): { readonly step?: (name: string) => void } {
+import type { DeliveryRoom } from '../delivery/room.ts';
+
+const HURRIED = {
+  everyMs: 400,
+  tuning: { checkpointEntries: 4, emptyAfterMs: 800, sweepAfterMs: 1500, sweepEveryMs: 0 },
+} as const;
+
+export function crashStep(crashAt: string | undefined): Pick<DeliveryRoom, 'step' | 'upkeep'> {
   if (crashAt === undefined) return {};
   const [step, times] = crashAt.split(':');
   let left = Number(times ?? 1);
@@ -10,5 +18,6 @@ export function crashStep(crashAt: string | undefined): { readonly step?: (name:
     step(name) {
       if (name === step && --left <= 0) process.kill(process.pid, 'SIGKILL');
     },
+    upkeep: HURRIED,
   };
 }

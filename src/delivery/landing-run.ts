@@ -28,7 +28,7 @@ import { closingUnit, countLateRows, unitEndMs } from './watermark.ts';
 /** A landing takes at least this much when it waits: catching up lands few large batches. */
 const LANDING_BYTES = 256 * MIB;
 /** Files staged at once. */
-const STAGES_AT_ONCE = 8;
+const STAGES_AT_ONCE = 64;
 
 export interface LandingRoom {
   readonly room: DeliveryRoom;

@@ -58,6 +58,7 @@ export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, '
         start: () => startPositions(room, spec, stream),
         rebuild: (lost, call) => rebuildLost({ room, spec, stream }, lost, call),
         ...(room.step === undefined ? {} : { step: room.step }),
+        ...(room.upkeep === undefined ? {} : { tuning: room.upkeep.tuning }),
       },
       { signal },
     );

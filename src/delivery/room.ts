@@ -1,4 +1,5 @@
 /** What every delivery of a process shares: the ports it works with and who it is. */
+import type { LandingTuning } from '../landing/room.ts';
 import type { StepHook } from '../landing/steps.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
@@ -24,4 +25,6 @@ export interface DeliveryRoom {
   lakeId(): Promise<string>;
   /** Called after every named step of a landing: where crash tests stop the process. */
   readonly step?: StepHook;
+  /** Another pace for the upkeep of landing logs, for the same tests. */
+  readonly upkeep?: { readonly everyMs: number; readonly tuning: Partial<LandingTuning> };
 }

@@ -66,7 +66,7 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   function maintenance(name: string): Parameters<DeliveryRoom['scheduler']['add']>[0] {
     return {
       name: jobName(name),
-      everyMs: MAINTENANCE_MS,
+      everyMs: room.upkeep?.everyMs ?? MAINTENANCE_MS,
       jitter: 0.2,
       async run(signal) {
         const delivery = running.get(name);

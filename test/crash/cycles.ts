@@ -32,9 +32,9 @@ export interface CrashReport {
   readonly complaints: readonly string[];
 }
 
+/** How long a life may take to come to its step. */
+const STEP_MS_MAX = 4000;
 const CLIENTS = ['a1', 'b2', 'c3', 'd4'];
-/** Steps that a life of seconds reaches; those of upkeep after hours are crashed in the simulation. */
-const STEPS = LANDING_STEPS.filter((step) => step !== 'emptied' && step !== 'swept');
 const DELIVERIES = ['hourly', 'by-client'] as const;
 const AVRO = {
   type: 'record',
@@ -84,7 +84,7 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   const counts = { landed: 0, rejected: 0 };
   try {
     for (let cycle = 1; cycle <= run.cycles; cycle++) {
-      const kill = await crashOnce(config, port, random);
+      const kill = await crashOnce(config, port, { cycle, random });
       kills[kill] = (kills[kill] ?? 0) + 1;
       if (cycle % run.checkEvery !== 0 && cycle !== run.cycles) continue;
       if (cycle === run.cycles) {
@@ -117,17 +117,18 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   };
 }
 
-/** One life of the server and its end; says how it ended. */
-async function crashOnce(config: string, port: number, random: () => number): Promise<string> {
+/** One life of the server and its end; says how it ended. The first cycles go through every named step once, in order. */
+async function crashOnce(
+  config: string,
+  port: number,
+  { cycle, random }: { cycle: number; random: () => number },
+): Promise<string> {
   const dice = random();
-  if (dice < 0.5) {
-    const step = STEPS[Math.floor(random() * STEPS.length)] ?? '';
-    const server = await startOrCrash(config, port, { LAKEWARD_CRASH_AT: `${step}:${1 + Math.floor(random() * 4)}` });
-    if (server === undefined) return `at ${step}, while starting`;
-    const late = await Promise.race([server.exited.then(() => false), sleep(3000, true)]);
-    await kill(server);
-    return late ? 'at random' : `at ${step}`;
-  }
+  const turn = 1 + Math.floor(random() * 4);
+  const first = LANDING_STEPS[cycle - 1];
+  if (first !== undefined) return crashAtStep(config, port, `${first}:1`);
+  if (dice < 0.5)
+    return crashAtStep(config, port, `${LANDING_STEPS[Math.floor(random() * LANDING_STEPS.length)]}:${turn}`);
   const server = await startServerProcess({ config, port });
   if (dice < 0.7) {
     await sleep(200 + random() * 500);
@@ -138,6 +139,16 @@ async function crashOnce(config: string, port: number, random: () => number): Pr
   await sleep(random() * 1200);
   await kill(server);
   return dice < 0.7 ? 'engine, then server' : 'at random';
+}
+
+/** The server kills itself at `<step>:<turn>`, or is killed when it has not come there in time. */
+async function crashAtStep(config: string, port: number, at: string): Promise<string> {
+  const [step] = at.split(':');
+  const server = await startOrCrash(config, port, { LAKEWARD_CRASH_AT: at });
+  if (server === undefined) return `at ${step}`;
+  const late = await Promise.race([server.exited.then(() => false), sleep(STEP_MS_MAX, true)]);
+  await kill(server);
+  return late ? `before ${step}` : `at ${step}`;
 }
 
 async function startOrCrash(
