@@ -5,12 +5,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { LakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Clock } from '../ports/clock.ts';
-import { batchFrames, commandFrame } from './frames.ts';
+import { openFeed } from './feed-file.ts';
+import { commandFrame, feedFrame } from './frames.ts';
+import { FEED_FILE } from './protocol.ts';
 import type { Command, EngineOptions, Message } from './protocol.ts';
 
 export interface EngineProcess {
@@ -121,19 +124,24 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   async function feed(command: Command, batches: AsyncIterable<RecordBatch>): Promise<Message> {
     const reply = new Promise<Message>((resolve) => (answer = resolve));
     await write(commandFrame(command));
+    const file = await openFeed(join(folder, FEED_FILE));
     const iterator = batches[Symbol.asyncIterator]();
     try {
       for (;;) {
         waitsForSource = true;
         const next = await iterator.next().finally(() => (waitsForSource = false));
+        const bytes = next.done === true ? await file.flush() : await file.add(next.value);
+        if (bytes > 0) await write(feedFrame(bytes));
         if (next.done === true) break;
-        for (const piece of batchFrames(next.value)) await write(piece);
       }
     } finally {
       await iterator.return?.();
+      await file.close();
     }
     await write(commandFrame({ kind: 'end' }));
-    return await reply;
+    const message = await reply;
+    await file.remove();
+    return message;
   }
 
   async function run(command: Command, batches: AsyncIterable<RecordBatch>, signal?: AbortSignal): Promise<Message> {

@@ -19,6 +19,13 @@ export function commandFrame(command: Command): Buffer {
   return Buffer.concat([head(FRAME.command, body.length), body]);
 }
 
+/** Says that so many bytes of batches lie in the feed file behind those told before. */
+export function feedFrame(bytes: number): Buffer {
+  const body = Buffer.alloc(4);
+  body.writeUInt32LE(bytes);
+  return Buffer.concat([head(FRAME.feed, body.length), body]);
+}
+
 /** The pieces of a batch's frames, in order. */
 export function* batchFrames(batch: RecordBatch): Generator<Uint8Array> {
   for (let from = 0; from < batch.count; ) {

@@ -1,7 +1,9 @@
 /**
- * What the server and an engine process say to each other. To the engine, on its pipe: frames of one type byte, a 32-bit length
- * (little-endian) and a body, JSON for commands, binary for record batches. From the engine, on its standard output: one JSON
- * message a line. Both sides are of one version, started together: nothing here is kept.
+ * What the server and an engine process say to each other. To the engine: frames of one type byte, a 32-bit length (little-endian)
+ * and a body. Commands (JSON) come on its pipe; record batches (binary) lie in a file of its scratch folder, and a frame on the pipe
+ * says how many bytes of them are there to read. A pipe takes some 200 KB at a turn of the server's event loop, which under load is
+ * one turn every few milliseconds: landing would wait for the loop instead of the engine. From the engine, on its standard output:
+ * one JSON message a line. Both sides are of one version, started together: nothing here is kept.
  *
  * Body of a batch: shard u32, count u32, first offset f64, bytes of keys u32, bytes of data u32, arrivals f64 × count,
  * key ends u32 × count, data ends u32 × count, keys, data.
@@ -10,7 +12,9 @@ import type { ColumnPlan } from '../model/column-plan.ts';
 import type { EventTime } from '../model/delivery.ts';
 import type { ConvertJob, ConvertResult } from '../ports/converter.ts';
 
-export const FRAME = { command: 1, batch: 2 } as const;
+export const FRAME = { command: 1, batch: 2, feed: 3 } as const;
+/** In the engine's folder: the batches of the command under way. */
+export const FEED_FILE = 'feed';
 export const FRAME_HEAD_BYTES = 5;
 export const BATCH_HEAD_BYTES = 24;
 /** File descriptor of the pipe in the engine. */
