@@ -40,7 +40,7 @@ const instance = await DuckDBInstance.create(':memory:', {
 });
 const connection = await instance.connect();
 await prepare(connection);
-const frames = frameReader();
+const frames = frameReader(() => say({ kind: 'taken' }));
 say({ kind: 'ready' });
 for (;;) {
   const command = nextCommand(frames);

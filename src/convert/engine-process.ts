@@ -11,9 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { LakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Clock } from '../ports/clock.ts';
-import { openFeed } from './feed-file.ts';
+import { type Lot, lot } from './lot.ts';
 import { commandFrame, feedFrame } from './frames.ts';
-import { FEED_FILE } from './protocol.ts';
+import { feedFile } from './protocol.ts';
 import type { Command, EngineOptions, Message } from './protocol.ts';
 
 export interface EngineProcess {
@@ -52,6 +52,8 @@ const HEAP_FULL = /heap out of memory|Cannot allocate memory|std::bad_alloc/;
 const START_MS = 60_000;
 /** The slowest a healthy query may be: 1 MB a second. */
 const STEP_BYTES_PER_MS = 1000;
+/** Lots that lie ahead of an engine: scratch space, not memory. */
+const LOTS_AHEAD = 4;
 const SUFFIX = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const ENTRY = fileURLToPath(new URL(`./engine-main.${SUFFIX}`, import.meta.url));
 
@@ -73,11 +75,18 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   let ready = false;
   let waitsForSource = false;
   let answer: ((message: Message) => void) | undefined;
+  /** Lots written for the engine, and those it has taken. */
+  let lots = 0;
+  let taken = 0;
+  let onTaken: (() => void) | undefined;
   eachLine(child.stdout, (line) => {
     progress++;
     const message = JSON.parse(line) as Message;
     stepMs = message.kind === 'alive' ? (message.bytes ?? 0) / STEP_BYTES_PER_MS : 0;
-    if (message.kind !== 'alive') answer?.(message);
+    if (message.kind === 'taken') {
+      taken++;
+      onTaken?.();
+    } else if (message.kind !== 'alive') answer?.(message);
   });
 
   async function kill(): Promise<void> {
@@ -124,24 +133,29 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   async function feed(command: Command, batches: AsyncIterable<RecordBatch>): Promise<Message> {
     const reply = new Promise<Message>((resolve) => (answer = resolve));
     await write(commandFrame(command));
-    const file = await openFeed(join(folder, FEED_FILE));
+    const next = lot();
     const iterator = batches[Symbol.asyncIterator]();
     try {
       for (;;) {
         waitsForSource = true;
-        const next = await iterator.next().finally(() => (waitsForSource = false));
-        const bytes = next.done === true ? await file.flush() : await file.add(next.value);
-        if (bytes > 0) await write(feedFrame(bytes));
-        if (next.done === true) break;
+        const { done, value } = await iterator.next().finally(() => (waitsForSource = false));
+        if (done === true ? !next.isEmpty() : next.add(value)) await hand(next);
+        if (done === true) break;
       }
     } finally {
       await iterator.return?.();
-      await file.close();
     }
     await write(commandFrame({ kind: 'end' }));
-    const message = await reply;
-    await file.remove();
-    return message;
+    return await reply;
+  }
+
+  /** Puts a lot where the engine reads it, when it is not too far behind. */
+  async function hand(next: Lot): Promise<void> {
+    if (lots - taken >= LOTS_AHEAD)
+      await Promise.race([new Promise<void>((resolve) => (onTaken = resolve)), watch.ended]);
+    const number = lots++;
+    await next.write(join(folder, feedFile(number)));
+    await write(feedFrame(number));
   }
 
   async function run(command: Command, batches: AsyncIterable<RecordBatch>, signal?: AbortSignal): Promise<Message> {

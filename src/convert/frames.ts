@@ -19,10 +19,10 @@ export function commandFrame(command: Command): Buffer {
   return Buffer.concat([head(FRAME.command, body.length), body]);
 }
 
-/** Says that so many bytes of batches lie in the feed file behind those told before. */
-export function feedFrame(bytes: number): Buffer {
+/** Says that the feed file of this number is there to read. */
+export function feedFrame(number: number): Buffer {
   const body = Buffer.alloc(4);
-  body.writeUInt32LE(bytes);
+  body.writeUInt32LE(number);
   return Buffer.concat([head(FRAME.feed, body.length), body]);
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the server and an engine process say to each other. To the engine: frames of one type byte, a 32-bit length (little-endian)
- * and a body. Commands (JSON) come on its pipe; record batches (binary) lie in a file of its scratch folder, and a frame on the pipe
- * says how many bytes of them are there to read. A pipe takes some 200 KB at a turn of the server's event loop, which under load is
+ * and a body. Commands (JSON) come on its pipe; record batches (binary) lie in files of its scratch folder, a few MiB each, and a frame
+ * on the pipe names each file; the engine removes it and says so, and few are ahead of it. A pipe takes some 200 KB at a turn of the server's event loop, which under load is
  * one turn every few milliseconds: landing would wait for the loop instead of the engine. From the engine, on its standard output:
  * one JSON message a line. Both sides are of one version, started together: nothing here is kept.
  *
@@ -13,8 +13,11 @@ import type { EventTime } from '../model/delivery.ts';
 import type { ConvertJob, ConvertResult } from '../ports/converter.ts';
 
 export const FRAME = { command: 1, batch: 2, feed: 3 } as const;
-/** In the engine's folder: the batches of the command under way. */
-export const FEED_FILE = 'feed';
+
+/** Name of a feed file in the engine's folder; the body of a feed frame is its number. */
+export function feedFile(number: number): string {
+  return `feed-${number}`;
+}
 export const FRAME_HEAD_BYTES = 5;
 export const BATCH_HEAD_BYTES = 24;
 /** File descriptor of the pipe in the engine. */
@@ -49,6 +52,8 @@ export type Message =
   | { readonly kind: 'ready' }
   /** Work goes on: sent often enough that silence means a hang. `bytes`: of the step that begins, which is one silent query. */
   | { readonly kind: 'alive'; readonly bytes?: number }
+  /** A feed file was read and is gone. */
+  | { readonly kind: 'taken' }
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
   | { readonly kind: 'proved'; readonly rssBytes: number }

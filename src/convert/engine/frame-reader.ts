@@ -1,11 +1,11 @@
 /**
  * Frames from the server, read without the event loop: the engine does one thing at a time, and a blocking read straight into one
- * reused buffer spares copies and garbage. Commands come on the pipe, batches from the feed file it points to. A frame is valid until
- * the next is read. The end of the pipe ends the engine.
+ * reused buffer spares copies and garbage. Commands come on the pipe, batches from the feed files it names. A frame is valid until the
+ * next is read. The end of the pipe ends the engine.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { MIB } from '../../model/limits.ts';
-import { FEED_FILE, FRAME, FRAME_HEAD_BYTES, INPUT_FD } from '../protocol.ts';
+import { FRAME, FRAME_HEAD_BYTES, INPUT_FD, feedFile } from '../protocol.ts';
 
 export interface Frame {
   readonly type: number;
@@ -17,12 +17,13 @@ export interface FrameReader {
   next(): Frame | undefined;
 }
 
-export function frameReader(): FrameReader {
+/** `taken` is called when a feed file was read to its end and its space is free. */
+export function frameReader(taken: () => void): FrameReader {
   let buffer = Buffer.allocUnsafeSlow(MIB);
   const head = Buffer.alloc(FRAME_HEAD_BYTES);
-  /** The feed file of the command under way, and how much of it is there to read. */
-  let feed: number | undefined;
-  let fed = 0;
+  /** The feed file under way, and how much of it is left. */
+  let feed = -1;
+  let left = 0;
 
   function read(fd: number): Frame | undefined {
     if (!fill(fd, head, FRAME_HEAD_BYTES)) return undefined;
@@ -32,23 +33,26 @@ export function frameReader(): FrameReader {
     return { type: head.readUInt8(0), body: buffer.subarray(0, length) };
   }
 
+  function open(name: string): void {
+    feed = openSync(name, 'r');
+    left = fstatSync(feed).size;
+    unlinkSync(name);
+  }
+
   return {
     next: () => {
-      while (fed === 0) {
+      while (left === 0) {
         const frame = read(INPUT_FD);
-        if (frame?.type === FRAME.feed) {
-          fed = frame.body.readUInt32LE();
-          feed ??= openSync(FEED_FILE, 'r');
-          continue;
-        }
-        // The next command has a new file.
-        if (feed !== undefined) closeSync(feed);
-        feed = undefined;
-        return frame;
+        if (frame?.type !== FRAME.feed) return frame;
+        open(feedFile(frame.body.readUInt32LE()));
       }
-      const frame = read(feed as number);
-      if (frame === undefined) throw new Error('the feed file is shorter than told');
-      fed -= FRAME_HEAD_BYTES + frame.body.length;
+      const frame = read(feed);
+      if (frame === undefined) throw new Error('a feed file ends within a frame');
+      left -= FRAME_HEAD_BYTES + frame.body.length;
+      if (left === 0) {
+        closeSync(feed);
+        taken();
+      }
       return frame;
     },
   };
