@@ -50,7 +50,7 @@ test('a stream made anew is not landed by the old delivery, and is by one that i
   expect(await landedIds(place.lake, 'd')).toEqual(['a', 'b', fresh, between].toSorted());
 });
 
-test('a delivery that the file declares goes on with a stream made anew when the file has left it out once', async () => {
+test('a stream and a delivery that the file declares are made anew when the file has left them out once', async () => {
   const declared = { name: 'd', stream: 's', format: 'ndjson', layout: '', flush: { age: '1h' }, start: 'earliest' };
   const settings = { streams: [{ name: 's' }], deliveries: [declared] };
   place = await aPlace(settings);
@@ -66,12 +66,12 @@ test('a delivery that the file declares goes on with a stream made anew when the
   let { url } = server.address;
   await put(url, { id: 'a' });
   await flush(url);
-  await must(`${url}/v1/streams/s?force=true`, 'DELETE');
+  const refused = await api(`${url}/v1/streams/s?force=true`, 'DELETE');
+  expect([refused.status, refused.json.error.code]).toEqual([409, 'owned-by-file']);
+  url = await restart({});
+  await must(`${url}/v1/streams/s`, 'DELETE');
   url = await restart(settings);
-  await inTrouble(url, 'suspended', 'incarnation-mismatch');
   const fresh = await alive(url);
-  await restart({ streams: settings.streams });
-  url = await restart(settings);
   expect(await flush(url)).toMatchObject({ state: 'running', rows: 1 });
   expect(await landedIds(place.lake, 'd')).toEqual(['a', fresh].toSorted());
 });
