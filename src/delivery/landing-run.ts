@@ -3,6 +3,7 @@
  * stages the files and commits them with their range in one entry of the landing log, then records losses that follow the range. A
  * prepared landing that is superseded or dropped leaves nothing behind but stages, which the log's maintenance sweeps.
  */
+import { inParallel } from '../landing/bounded-parallel.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec, FlushReason } from '../model/delivery.ts';
@@ -14,7 +15,6 @@ import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import type { Log } from '../ports/telemetry.ts';
-import { inParallel } from './bounded-parallel.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
 import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -27,8 +27,6 @@ import { closingUnit, countLateRows, unitEndMs } from './watermark.ts';
 
 /** A landing takes at least this much when it waits: catching up lands few large batches. */
 const LANDING_BYTES = 256 * MIB;
-/** Files staged at once. */
-const STAGES_AT_ONCE = 64;
 
 export interface LandingRoom {
   readonly room: DeliveryRoom;
@@ -186,13 +184,13 @@ async function stageAll(at: LandingRoom, prepared: PreparedLanding, { parts, pla
     return handle;
   }
   try {
-    const files = await inParallel(STAGES_AT_ONCE, converted.files, async ({ local, ...file }, n) => {
+    const files = await inParallel(converted.files, async ({ local, ...file }, n) => {
       const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
       const handle = await stage({ local, name: dataFileName(parts, n, extension), directory });
       const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
       return { ...file, ...closing, handle, planVersion, closedBecause };
     });
-    const rejected = await inParallel(1, converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
+    const rejected = await inParallel(converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
       const { local, rows, bytes, reasons } = file;
       const directory = rejectedFolder(spec.name, parts.firstArrivalMs);
       return { rows, bytes, reasons, handle: await stage({ local, name: rejectedFileName(parts), directory }) };
@@ -200,7 +198,7 @@ async function stageAll(at: LandingRoom, prepared: PreparedLanding, { parts, pla
     return { files, rejected };
   } catch (error) {
     // What cannot be dropped now is swept later.
-    await inParallel(STAGES_AT_ONCE, staged, (handle) => room.lake.discard(handle, { signal })).catch(() => undefined);
+    await inParallel(staged, (handle) => room.lake.discard(handle, { signal })).catch(() => undefined);
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { type Checkpoint, readNewestCheckpoint } from './checkpoint.ts';
 import { type Entry, parseEntry, removedPaths } from './entry.ts';
 import { pathsOfParts } from './file-list.ts';
 import { EMPTY_STATE, fold, type InCheckpoint, type LandingState } from './fold.ts';
-import { inParallel } from './publish.ts';
+import { inParallel } from './bounded-parallel.ts';
 import { again, type LandingRoom } from './room.ts';
 
 const RELOADS_MAX = 8;

@@ -11,7 +11,7 @@ import { EMPTIED_BYTES } from './entry.ts';
 import { writeParts } from './file-list.ts';
 import type { LogView } from './follow.ts';
 import { nonceOfStage } from './paths.ts';
-import { inParallel } from './publish.ts';
+import { inParallel } from './bounded-parallel.ts';
 import { again, type LandingRoom } from './room.ts';
 import { createNext, publishNewest, type Session, settled } from './session.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { CallOptions } from '../ports/call-options.ts';
 import type { ClosedPartition, LandingState } from './fold.ts';
-import { inParallel } from './publish.ts';
+import { inParallel } from './bounded-parallel.ts';
 import { again, type LandingRoom } from './room.ts';
 
 /** Writes the markers of the partitions that entries after `after` closed. */

@@ -1,8 +1,10 @@
-/** Asynchronous work over a list with a bound on how much runs at once. */
+/** Asynchronous work over a list with a bound on how much runs at once: files staged, published, read or removed. */
+
+/** File operations under way at once. */
+const AT_ONCE = 64;
 
 /** Results in the order of the items. On a failure nothing new is begun, what runs is awaited, and the first failure is thrown. */
 export async function inParallel<T, R>(
-  atOnce: number,
   items: readonly T[],
   work: (item: T, index: number) => Promise<R>,
 ): Promise<R[]> {
@@ -20,7 +22,7 @@ export async function inParallel<T, R>(
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, lane));
   if (failures.length > 0) throw failures[0];
   return results;
 }
