@@ -9,16 +9,30 @@ export type ColumnType =
   | { readonly kind: 'string' }
   /** JSON strings holding base64. */
   | { readonly kind: 'bytes' }
-  /** `from` is the JSON form: an ISO-8601 text, or a number since the epoch. Stored as UTC, microseconds. */
-  | { readonly kind: 'timestamp'; readonly from: TimeForm }
+  /** `from` is the JSON form: an ISO-8601 text, or a number since the epoch. Stored in microseconds, as UTC or, `local`, of no zone. */
+  | { readonly kind: 'timestamp'; readonly from: TimeForm; readonly local?: true }
   /** ISO `yyyy-MM-dd`, or days since the epoch. */
   | { readonly kind: 'date' }
+  /** `HH:mm:ss[.ffffff]`, or a number since midnight in this unit. */
+  | { readonly kind: 'time'; readonly from: 'ms' | 'us' }
   /** From JSON strings exactly; from JSON numbers as far as a double holds them. */
   | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
   | { readonly kind: 'uuid' }
   | { readonly kind: 'enum'; readonly symbols: readonly string[] }
-  /** Any JSON value, kept as JSON text: objects and arrays. */
-  | { readonly kind: 'json' };
+  /** Any JSON value, kept as JSON text. */
+  | { readonly kind: 'json' }
+  /** JSON objects with these keys; others go to `_extra`. */
+  | { readonly kind: 'struct'; readonly fields: readonly Column[] }
+  /** JSON arrays. */
+  | { readonly kind: 'list'; readonly items: Element }
+  /** JSON objects with any keys. */
+  | { readonly kind: 'map'; readonly values: Element };
+
+/** What a list or map holds. */
+export interface Element {
+  readonly type: ColumnType;
+  readonly nullable: boolean;
+}
 
 /** How a JSON value tells a time. */
 export type TimeForm = 'iso' | 's' | 'ms' | 'us';
