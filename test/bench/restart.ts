@@ -1,7 +1,9 @@
 /**
- * `npm run bench:restart [GiB]`: fills a stream's log through PutRecords (default 1 GiB), kills the server under load, forgets the cached
- * pages where that is allowed, and takes the time from starting the process to its first `ready`. Then the same after an orderly stop.
+ * `npm run bench:restart [GiB]`: fills a stream's log through PutRecords (default 1 GiB), kills the server under load and takes the time
+ * from starting the process to its first `ready`; the same after an orderly stop, and once more as after a reboot, with every cached page
+ * forgotten, beside what the bare program then takes to say its help (reading itself from the disk): only root can do that.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +11,7 @@ import { clickstream } from './clickstream.ts';
 import { putRecordsRequest, runLoad } from './load.ts';
 import { treeMemoryMib } from './process-tree.ts';
 import { atMost, report, round } from './report.ts';
-import { type ServerProcess, freePort, startServerProcess } from './server-process.ts';
+import { MAIN, type ServerProcess, freePort, startServerProcess } from './server-process.ts';
 
 const GIB = 1024 ** 3;
 const BATCH = 500;
@@ -36,12 +38,17 @@ writeFileSync(
   }),
 );
 
-async function timedStart(): Promise<{ server: ServerProcess; seconds: number }> {
+/** False where that is not allowed. */
+function forgetPages(): boolean {
   try {
     writeFileSync('/proc/sys/vm/drop_caches', '3');
+    return true;
   } catch {
-    // Only root may; the pages are then read from memory.
+    return false;
   }
+}
+
+async function timedStart(): Promise<{ server: ServerProcess; seconds: number }> {
   const started = performance.now();
   const server = await startServerProcess({ config, port });
   return { server, seconds: (performance.now() - started) / 1000 };
@@ -68,6 +75,16 @@ try {
   await killed.server.stop();
   const stopped = await timedStart();
   await stopped.server.stop();
+  let cold: Record<string, number> = {};
+  if (forgetPages()) {
+    const rebooted = await timedStart();
+    await rebooted.server.stop();
+    forgetPages();
+    const started = performance.now();
+    spawnSync(process.execPath, [MAIN, '--help']);
+    const bare = (performance.now() - started) / 1000;
+    cold = { 'ready on a cold disk s': round(rebooted.seconds), 'its help on a cold disk s': round(bare) };
+  }
   report(
     'restart',
     {
@@ -75,6 +92,7 @@ try {
         'log GiB': round(bytes / GIB),
         'ready after kill s': round(killed.seconds),
         'ready after stop s': round(stopped.seconds),
+        ...cold,
         'memory MiB': Math.round(memory),
       },
     },
