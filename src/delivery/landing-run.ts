@@ -3,7 +3,6 @@
  * stages the files and commits them with their range in one entry of the landing log, then records losses that follow the range. A
  * prepared landing that is superseded or dropped leaves nothing behind but stages, which the log's maintenance sweeps.
  */
-import { inParallel } from '../landing/bounded-parallel.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec, FlushReason } from '../model/delivery.ts';
@@ -13,9 +12,8 @@ import type { RecordBatch } from '../model/record-batch.ts';
 import type { Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
-import type { StageHandle } from '../ports/lake-store.ts';
 import type { Log } from '../ports/telemetry.ts';
-import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import { convertJob } from './convert-job.ts';
 import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { currentPlan } from './plan-keeper.ts';
@@ -23,7 +21,8 @@ import type { RangeOutcome } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { ProgressBook } from './shard-progress.ts';
-import { closingUnit, countLateRows, unitEndMs } from './watermark.ts';
+import { stageFiles } from './stage-files.ts';
+import { closingUnit, countLateRows } from './watermark.ts';
 
 /** A landing takes at least this much when it waits: catching up lands few large batches. */
 const LANDING_BYTES = 256 * MIB;
@@ -93,9 +92,7 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
   const directory = await room.scratch.make();
   const drop = (): Promise<void> => room.scratch.remove(directory);
   try {
-    const { layout, eventTime, eventFutureMs, format, compression } = spec;
-    const job = { plan, layout, eventTime, eventFutureMs, format, compression, directory };
-    const converted = await room.converter.convert(job, reader.batches, { signal });
+    const converted = await room.converter.convert(convertJob(spec, plan, directory), reader.batches, { signal });
     at.budget.converted();
     const range = reader.outcome();
     const rows = converted.rows + (converted.rejected?.rows ?? 0);
@@ -127,11 +124,11 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const { reason, from, ends } = prepared.order;
   const planVersion = prepared.plan?.version ?? log.view().planVersion;
   const firstArrivalMs = range.firstArrivalMs ?? room.clock.nowMs();
-  const parts = { delivery: spec.name, firstArrivalMs, nonce };
-  const closes = closingUnit(compileLayout(spec.layout).units);
-  const { files, rejected } = await stageAll(at, prepared, { parts, planVersion, closes });
+  const order = { lake: room.lake, log, spec, nonce, firstArrivalMs, planVersion, reason, signal };
+  const { files, rejected } = await stageFiles(order, converted);
 
   const previousMs = log.view().watermarkMs;
+  const closes = closingUnit(compileLayout(spec.layout).units);
   const lateRows = countLateRows(converted.files, closes, previousMs);
   const update = at.progress.after({ range, from, ends, eventHighMs: converted.eventHighMs, previousMs });
   const outcome = await log.commit(
@@ -163,44 +160,6 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   at.metrics.landed(landed);
   at.telemetryLog.info('landed', { ...landed, rejects: undefined, rejectedRows: converted.rejected?.rows ?? 0 });
   return outcome;
-}
-
-interface StagePlan {
-  readonly parts: Parameters<typeof dataFileName>[0];
-  readonly planVersion: number;
-  readonly closes: ReturnType<typeof closingUnit>;
-}
-
-/** Stages every file; when one cannot be staged, those that were are dropped, as no entry will ever name them. */
-async function stageAll(at: LandingRoom, prepared: PreparedLanding, { parts, planVersion, closes }: StagePlan) {
-  const { room, spec, log, signal } = at;
-  const { nonce, converted } = prepared;
-  const closedBecause = prepared.order.reason;
-  const extension = extensionOf(spec.format, spec.compression);
-  const staged: StageHandle[] = [];
-  async function stage(file: Parameters<LandingLog['stage']>[1]): Promise<StageHandle> {
-    const handle = await log.stage(nonce, file, { signal });
-    staged.push(handle);
-    return handle;
-  }
-  try {
-    const files = await inParallel(converted.files, async ({ local, ...file }, n) => {
-      const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
-      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory });
-      const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
-      return { ...file, ...closing, handle, planVersion, closedBecause };
-    });
-    const rejected = await inParallel(converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
-      const { local, rows, bytes, reasons } = file;
-      const directory = rejectedFolder(spec.name, parts.firstArrivalMs);
-      return { rows, bytes, reasons, handle: await stage({ local, name: rejectedFileName(parts), directory }) };
-    });
-    return { files, rejected };
-  } catch (error) {
-    // What cannot be dropped now is swept later.
-    await inParallel(staged, (handle) => room.lake.discard(handle, { signal })).catch(() => undefined);
-    throw error;
-  }
 }
 
 async function commitLosses(at: LandingRoom, { range }: PreparedLanding): Promise<'committed' | 'superseded'> {

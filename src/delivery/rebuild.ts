@@ -10,6 +10,7 @@ import type { StreamDocument } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { ConvertedFile, ConvertResult } from '../ports/converter.ts';
+import { convertJob } from './convert-job.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
 import { planOfVersion } from './plan-keeper.ts';
 import type { RangeReader } from './range-reader.ts';
@@ -42,9 +43,7 @@ export async function rebuildLost(place: RebuildPlace, lost: LostFiles, call?: C
   if ((await reader.first()).length === 0) return 'gone';
   const directory = await room.scratch.make();
   try {
-    const { layout, eventTime, eventFutureMs, format, compression } = spec;
-    const job = { plan, layout, eventTime, eventFutureMs, format, compression, directory };
-    const converted = await room.converter.convert(job, reader.batches, { signal });
+    const converted = await room.converter.convert(convertJob(spec, plan, directory), reader.batches, { signal });
     return await stageRebuilt(place, lost, { converted, reader });
   } finally {
     await room.scratch.remove(directory);

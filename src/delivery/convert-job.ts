@@ -1,0 +1,12 @@
+/**
+ * What of a specification the converter is told. The one place: a landing, a rebuild of lost files and a replay of rejected rows must
+ * treat the same record alike.
+ */
+import type { ColumnPlan } from '../model/column-plan.ts';
+import type { DeliverySpec } from '../model/delivery.ts';
+import type { ConvertJob } from '../ports/converter.ts';
+
+export function convertJob(spec: DeliverySpec, plan: ColumnPlan, directory: string): ConvertJob {
+  const { layout, eventTime, eventFutureMs, format, compression } = spec;
+  return { plan, layout, eventTime, eventFutureMs, format, compression, directory };
+}

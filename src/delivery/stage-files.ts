@@ -1,0 +1,58 @@
+/**
+ * Takes the files of one conversion into the lake as stages under one nonce, named and described as the entry will hold them. When one
+ * cannot be staged, those that were are dropped: no entry will ever name them.
+ */
+import { inParallel } from '../landing/bounded-parallel.ts';
+import type { DraftFile, DraftRejected } from '../landing/draft.ts';
+import type { LandingLog } from '../landing/landing-log.ts';
+import type { DeliverySpec, FlushReason } from '../model/delivery.ts';
+import { compileLayout } from '../partition/layout.ts';
+import type { ConvertResult } from '../ports/converter.ts';
+import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
+import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import { closingUnit, unitEndMs } from './watermark.ts';
+
+export interface StageOrder {
+  readonly lake: LakeStore;
+  readonly log: LandingLog;
+  readonly spec: DeliverySpec;
+  readonly nonce: string;
+  readonly firstArrivalMs: number;
+  readonly planVersion: number;
+  readonly reason: FlushReason;
+  readonly signal: AbortSignal;
+}
+
+export async function stageFiles(
+  order: StageOrder,
+  converted: Pick<ConvertResult, 'files' | 'rejected'>,
+): Promise<{ readonly files: readonly DraftFile[]; readonly rejected: readonly DraftRejected[] }> {
+  const { log, spec, nonce, firstArrivalMs, planVersion, reason, signal } = order;
+  const parts = { delivery: spec.name, firstArrivalMs, nonce };
+  const closes = closingUnit(compileLayout(spec.layout).units);
+  const extension = extensionOf(spec.format, spec.compression);
+  const staged: StageHandle[] = [];
+  async function stage(file: Parameters<LandingLog['stage']>[1]): Promise<StageHandle> {
+    const handle = await log.stage(nonce, file, { signal });
+    staged.push(handle);
+    return handle;
+  }
+  try {
+    const files = await inParallel(converted.files, async ({ local, ...file }, n) => {
+      const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
+      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory });
+      const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
+      return { ...file, ...closing, handle, planVersion, closedBecause: reason };
+    });
+    const rejected = await inParallel(converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
+      const { local, rows, bytes, reasons } = file;
+      const directory = rejectedFolder(spec.name, firstArrivalMs);
+      return { rows, bytes, reasons, handle: await stage({ local, name: rejectedFileName(parts), directory }) };
+    });
+    return { files, rejected };
+  } catch (error) {
+    // What cannot be dropped now is swept later.
+    await inParallel(staged, (handle) => order.lake.discard(handle, { signal })).catch(() => undefined);
+    throw error;
+  }
+}
