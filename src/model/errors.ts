@@ -82,6 +82,11 @@ export const ERRORS = {
     retryable: true,
     meaning: 'The disk reserve is reached; writes resume by themselves when space is freed.',
   },
+  'file-too-large': {
+    status: 500,
+    retryable: false,
+    meaning: 'A file is larger than the 5 GiB one object of the lake can have; lower `flush.bytes` of the delivery.',
+  },
   'incarnation-mismatch': {
     status: 409,
     retryable: false,
