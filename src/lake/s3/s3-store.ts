@@ -142,19 +142,20 @@ export function createS3Store({ connection, bucket, prefix = '', clock, settings
     },
 
     async stage({ local, staged, final }, options): Promise<StageHandle> {
-      const { bytes, checksum, body, failed, close } = await localBody(local);
+      const file = await localBody(local);
+      const { bytes, checksum } = file;
       const given = new AbortController();
       const signal = AbortSignal.any([given.signal, ...(options?.signal === undefined ? [] : [options.signal])]);
       try {
-        const command = new PutObjectCommand(putInput(place, staged, { body, bytes, checksum }));
-        const { VersionId } = await Promise.race([client.send(command, bounds({ signal }, bytes)), failed]);
+        const command = new PutObjectCommand(putInput(place, staged, file));
+        const { VersionId } = await Promise.race([client.send(command, bounds({ signal }, bytes)), file.failed]);
         await rm(local, { force: true });
         const versionId = VersionId === undefined || VersionId === 'null' ? {} : { versionId: VersionId };
         return { staged, final, bytes, checksum, ...versionId };
       } finally {
         // An upload that was refused half-way would hold its connection.
         given.abort();
-        close();
+        file.close();
       }
     },
 
