@@ -9,6 +9,7 @@ import type { Accepted } from './command.ts';
 export const NEW_NAME: Accepted = { words: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
 export const FORMAT: Accepted = oneOf(Object.keys(CODECS));
 export const CODEC: Accepted = oneOf([...new Set(Object.values(CODECS).flat())]);
+export const ON_OFF: Accepted = oneOf(['on', 'off']);
 export const DURATION: Accepted = {
   words: 'a duration such as 90s or 1h',
   test: (text) => parseDurationMs(text) !== undefined,

@@ -7,6 +7,10 @@ import type { DeliverySpec } from '../model/delivery.ts';
 import type { ConvertJob } from '../ports/converter.ts';
 
 export function convertJob(spec: DeliverySpec, plan: ColumnPlan, directory: string): ConvertJob {
-  const { layout, eventTime, eventFutureMs, format, compression } = spec;
-  return { plan, layout, eventTime, eventFutureMs, format, compression, directory };
+  const { layout, eventTime, eventFutureMs, format, compression, separator, formulaGuard } = spec;
+  const forFormat = {
+    ...(separator === undefined ? {} : { separator }),
+    ...(formulaGuard === undefined ? {} : { formulaGuard }),
+  };
+  return { plan, layout, eventTime, eventFutureMs, format, compression, ...forFormat, directory };
 }

@@ -32,7 +32,8 @@ export function rejectedFolder(delivery: string, firstArrivalMs: number): string
 
 export function extensionOf(format: DataFormat, compression: Compression): string {
   if (format === 'parquet') return 'parquet';
-  return compression === 'gzip' ? `${format}.gz` : format;
+  if (compression === 'gzip') return `${format}.gz`;
+  return compression === 'zstd' ? `${format}.zst` : format;
 }
 
 /** `yyyyMMddTHHmmssSSSZ`, UTC. */

@@ -30,14 +30,18 @@ export interface PlanSearch {
   readonly signal: AbortSignal;
 }
 
+/** Raw records have no columns, and so do records that are all empty. */
+const NO_COLUMNS: ColumnPlan = { version: 0, columns: [], misfit: 'extra' };
+
 /** The plan to convert with now, stored if it is new. A sample without any column gives plan 0, which is not stored. */
 export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {
   const { catalog, spec } = options;
+  if (spec.format === 'raw') return NO_COLUMNS;
   const wanted = spec.schema === 'auto' ? undefined : planFromAvro(spec.schema.avro);
   const kept = newestPlan(catalog.read(), spec.name);
   if (kept !== undefined && fits(kept, wanted)) return kept;
   const made = wanted ?? (await inferred(options, search));
-  if (made.columns.length === 0) return { ...made, version: 0 };
+  if (made.columns.length === 0) return { ...made, version: NO_COLUMNS.version };
   await changeCatalog(
     catalog,
     (state) => {
@@ -70,6 +74,7 @@ export function newestPlan(state: CatalogState, delivery: string): ColumnPlan | 
 
 /** The plan files of a version were written with. */
 export function planOfVersion(state: CatalogState, delivery: string, version: number): ColumnPlan | undefined {
+  if (version === NO_COLUMNS.version) return NO_COLUMNS;
   const newest = newestPlan(state, delivery);
   return newest?.version === version ? newest : state.plan.get(`${delivery}@${version}`)?.plan;
 }

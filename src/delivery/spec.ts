@@ -19,6 +19,7 @@ import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
 
 const DAY_MS = 86_400_000;
+const SEPARATOR_BYTES_MAX = 64;
 /** As file names have them at their longest. */
 const WIDEST_NONCE = '0'.repeat(32);
 const WIDEST_NUMBER = 9_999_999;
@@ -33,7 +34,7 @@ export const SPEC_DEFAULTS = {
 // biome-ignore format: one line a concern
 const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
-  'allowedLatenessMs', 'format', 'compression', 'schema', 'flush', 'start',
+  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'flush', 'start',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
 /** Names are folders and begin file names: some are the product's own, and readers skip those that begin with `_` or `.`. */
@@ -79,6 +80,7 @@ export function parseDeliverySpec(input: unknown): DeliverySpec {
     }),
     format,
     compression: readCompression(read, format, given['compression']),
+    ...readFormatOptions(read, format, given),
     schema: readSchema(read, given['schema'] ?? 'auto'),
     flush: readFlush(read, given['flush'] ?? {}),
     start: readStart(read, given['start'] ?? 'earliest'),
@@ -148,6 +150,33 @@ function readCompression(read: SpecReader, format: DataFormat, value: unknown): 
   const accepted = CODECS[format];
   const standIn = accepted[0] ?? 'none';
   return read.choice('compression', value ?? standIn, { accepted, standIn });
+}
+
+/** What only one format takes. */
+function readFormatOptions(
+  read: SpecReader,
+  format: DataFormat,
+  given: Readonly<Record<string, unknown>>,
+): Pick<DeliverySpec, 'separator' | 'formulaGuard'> {
+  const { separator, formulaGuard, schema } = given;
+  if (format === 'raw' && schema !== undefined && schema !== 'auto') {
+    read.fault(
+      { path: 'schema', value: schema, accepted: 'no schema with format raw, which has no columns' },
+      undefined,
+    );
+  }
+  const isSeparator = typeof separator === 'string' && Buffer.byteLength(separator) <= SEPARATOR_BYTES_MAX;
+  if (separator !== undefined && !(format === 'raw' && isSeparator)) {
+    const accepted = `a text of up to ${SEPARATOR_BYTES_MAX} bytes, with format raw`;
+    read.fault({ path: 'separator', value: separator, accepted }, undefined);
+  }
+  if (formulaGuard !== undefined && formulaGuard !== false && !(format === 'csv' && formulaGuard === true)) {
+    read.fault({ path: 'formulaGuard', value: formulaGuard, accepted: 'true or false, with format csv' }, undefined);
+  }
+  return {
+    ...(typeof separator === 'string' && separator !== '' ? { separator } : {}),
+    ...(formulaGuard === true ? { formulaGuard } : {}),
+  };
 }
 
 function readSchema(read: SpecReader, value: unknown): SchemaSource {

@@ -6,14 +6,16 @@ import type { ColumnPlan, TimeForm } from './column-plan.ts';
 import type { ErrorCode } from './errors.ts';
 import type { StreamId } from './stream.ts';
 
-export type DataFormat = 'parquet' | 'csv' | 'ndjson';
+/** `raw`: the bytes of the records as they came. */
+export type DataFormat = 'parquet' | 'csv' | 'ndjson' | 'raw';
 export type Compression = 'zstd' | 'snappy' | 'gzip' | 'none';
 
 /** Which codecs a format takes; the first is the default. */
 export const CODECS: Readonly<Record<DataFormat, readonly Compression[]>> = {
   parquet: ['zstd', 'snappy', 'gzip'],
-  csv: ['none', 'gzip'],
-  ndjson: ['none', 'gzip'],
+  csv: ['none', 'gzip', 'zstd'],
+  ndjson: ['none', 'gzip', 'zstd'],
+  raw: ['none', 'gzip', 'zstd'],
 };
 
 /** Where event time comes from: arrival at the broker, or a field of the record (`a.b` reaches into objects). */
@@ -53,6 +55,10 @@ export interface DeliverySpec {
   readonly allowedLatenessMs: number;
   readonly format: DataFormat;
   readonly compression: Compression;
+  /** Format `raw`: text behind each record; none when absent. */
+  readonly separator?: string;
+  /** Format `csv`: texts that a spreadsheet would take for a formula get a leading `'`. */
+  readonly formulaGuard?: true;
   readonly schema: SchemaSource;
   readonly flush: FlushRule;
   readonly start: StartPosition;

@@ -17,6 +17,10 @@ export interface ConvertJob {
   readonly eventFutureMs: number;
   readonly format: DataFormat;
   readonly compression: Compression;
+  /** Format `raw`, which has no columns: text behind each record. */
+  readonly separator?: string;
+  /** Format `csv`: see the specification. */
+  readonly formulaGuard?: true;
   /** Absolute path of an existing, empty local folder; everything in it is the caller's afterwards, also after a failure. */
   readonly directory: string;
 }

@@ -63,7 +63,7 @@ describe('a wrong command line', () => {
     [['stream', 'create', 'a/b'], "<stream> takes 1-128 of A-Z a-z 0-9 _ . -, not 'a/b'"],
     [
       ['delivery', 'create', 'd', '--stream', 's', '--format', 'xml'],
-      "--format takes parquet, csv or ndjson, not 'xml'",
+      "--format takes parquet, csv, ndjson or raw, not 'xml'",
     ],
     [
       ['delivery', 'update', 'd', '--flush-age', 'soon', '--flush-bytes', 'x'],

@@ -24,7 +24,10 @@ test.each([
   ['csv', 'none', 'csv'],
   ['csv', 'gzip', 'csv.gz'],
   ['ndjson', 'none', 'ndjson'],
+  ['csv', 'zstd', 'csv.zst'],
   ['ndjson', 'gzip', 'ndjson.gz'],
+  ['raw', 'none', 'raw'],
+  ['raw', 'zstd', 'raw.zst'],
 ] as const)('%s with %s ends in %s', (format, compression, extension) => {
   expect(extensionOf(format, compression)).toBe(extension);
 });

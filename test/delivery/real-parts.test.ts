@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -100,4 +101,16 @@ test('rows land as Parquet by event hour, each once, with bad ones apart', { tim
   expect(seen.length).toBe(10_000);
   expect(new Set(seen).size).toBe(10_000);
   expect((await stage.rejected('d')).items).toMatchObject([{ code: 'event-time-missing', offset: 10_000 }]);
+});
+
+test('raw records land as they came, without a plan', { timeout: 60_000 }, async () => {
+  const spec = { name: 'd', stream: 'events', format: 'raw', compression: 'zstd', separator: '\n', layout: 'k={k}' };
+  await stage.create(stage.parse(spec));
+  await put([{ k: 'a', n: 1.5 }, { k: 'a' }, [1]]);
+  const status = await stage.flush('d');
+  expect(status).toMatchObject({ state: 'running', rows: 2, rejectedRows: 1, planVersion: 0 });
+  const { items } = await stage.files('d');
+  expect(items).toMatchObject([{ path: expect.stringMatching(/^d\/k=a\/d-.*\.raw\.zst$/) as string, planVersion: 0 }]);
+  const bytes = await readFile(join(folder, 'lake', items[0]?.path ?? ''));
+  expect(zstdDecompressSync(bytes).toString()).toBe('{"k":"a","n":1.5}\n{"k":"a"}\n');
 });

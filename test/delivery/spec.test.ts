@@ -71,6 +71,8 @@ describe('a specification', () => {
     { eventTime: 'at', start: 'latest', layout: '' },
     { eventTime: { field: 'at', form: 's' }, start: '2026-01-31T10:00:00Z', flush: { age: '1s' } },
     { schema: { avro: { type: 'record', name: 'r', fields: [{ name: 'a', type: 'long' }] } }, format: 'ndjson' },
+    { format: 'raw', separator: '\n', compression: 'zstd' },
+    { format: 'csv', formulaGuard: true, compression: 'zstd' },
   ])('parses to itself: %j', (change) => {
     const spec = parseDeliverySpec({ name: 'd', stream: 's', ...change });
     expect(parseDeliverySpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
@@ -98,7 +100,14 @@ describe('a specification', () => {
     ['schema-invalid', { schema: { avro: { type: 'nonsense' } } }],
     ['argument-invalid', { layout: '{', flush: { records: -1 } }],
     ['argument-invalid', { schema: 'guess' }],
-    ['argument-invalid', { format: 'csv', compression: 'zstd' }],
+    ['argument-invalid', { format: 'csv', compression: 'snappy' }],
+    ['argument-invalid', { format: 'raw', compression: 'snappy' }],
+    ['argument-invalid', { format: 'raw', schema: { avro: { type: 'record', name: 'r', fields: [] } } }],
+    ['argument-invalid', { format: 'raw', separator: 7 }],
+    ['argument-invalid', { format: 'raw', separator: '-'.repeat(65) }],
+    ['argument-invalid', { format: 'ndjson', separator: '\n' }],
+    ['argument-invalid', { format: 'ndjson', formulaGuard: true }],
+    ['argument-invalid', { format: 'csv', formulaGuard: 'yes' }],
     ['argument-invalid', { prefix: '_rejected' }],
     ['argument-invalid', { prefix: '_lakeward/x' }],
     ['argument-invalid', { prefix: 'a/.hidden' }],

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { DeliverySpec } from '../../model/delivery.ts';
-import { CODEC, DURATION, FORMAT, SIZE } from '../accepted.ts';
+import { CODEC, DURATION, FORMAT, ON_OFF, SIZE } from '../accepted.ts';
 import type { Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 
@@ -19,8 +19,14 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'field[:form]',
     about: 'field of the event time, form iso (default), s, ms or us; or arrival',
   },
-  format: { value: 'format', about: 'parquet (default), csv or ndjson', accepts: FORMAT },
-  compression: { value: 'codec', about: 'zstd, snappy, gzip (parquet); none, gzip (csv, ndjson)', accepts: CODEC },
+  format: { value: 'format', about: 'parquet (default), csv, ndjson or raw (the bytes as they came)', accepts: FORMAT },
+  compression: { value: 'codec', about: 'zstd, snappy, gzip (parquet); none, gzip, zstd (others)', accepts: CODEC },
+  separator: { value: 'text', about: 'raw: put behind each record; newline, none (default) or a short text' },
+  'formula-guard': {
+    value: 'on|off',
+    about: "csv: a leading ' disarms texts that spreadsheets would run as formulas (default off)",
+    accepts: ON_OFF,
+  },
   schema: { value: 'file', about: 'an Avro schema file; auto infers the columns (default)' },
   'flush-age': {
     value: 'duration',
@@ -53,6 +59,8 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     eventTime: eventTime(call.option('event-time')),
     format: call.option('format'),
     compression: call.option('compression'),
+    separator: separator(call.option('separator')),
+    formulaGuard: onOff(call.option('formula-guard')),
     schema: await schema(call.option('schema')),
     flush: Object.keys(flush).length === 0 ? undefined : flush,
     allowedLateness: call.option('allowed-lateness'),
@@ -87,7 +95,17 @@ export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
   if (change['format'] !== undefined && change['format'] !== base['format'] && change['compression'] === undefined) {
     delete result['compression'];
   }
+  if (result['format'] !== 'raw' && change['separator'] === undefined) delete result['separator'];
+  if (result['format'] !== 'csv' && change['formulaGuard'] === undefined) delete result['formulaGuard'];
   return result;
+}
+
+function onOff(text: string | undefined): boolean | undefined {
+  return text === undefined ? undefined : text === 'on';
+}
+
+function separator(text: string | undefined): string | undefined {
+  return text === 'newline' ? '\n' : text === 'none' ? '' : text;
 }
 
 function eventTime(text: string | undefined): unknown {

@@ -13,8 +13,9 @@ import type { ConvertAnswer, RecordPlace } from '../protocol.ts';
 import { copyOut } from './copy-out.ts';
 import { partitionsOf } from './partitions.ts';
 import { rejectedFile } from './rejected-file.ts';
+import { openRawFiles } from './raw-files.ts';
 import type { Reject } from './row-check.ts';
-import { rowCheck } from './row-check.ts';
+import { isOpaque, rowCheck } from './row-check.ts';
 import { openSpools, spoolBounds } from './spools.ts';
 
 export interface Conversion {
@@ -51,7 +52,9 @@ export function startConversion(
     ...spoolBounds(memoryBytes, job.plan.columns.length),
   });
   const rejected = rejectedFile(job.directory);
-  const checker = rowCheck({ ...job, partitions, fields: layout.fields });
+  const raw = job.format === 'raw' ? openRawFiles(job) : undefined;
+  const anyBytes = raw !== undefined && isOpaque({ ...job, fields: layout.fields });
+  const checker = rowCheck({ ...job, raw: raw !== undefined, partitions, fields: layout.fields });
   const high = new Map<number, number>();
   const killers = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
   let rows = 0;
@@ -59,7 +62,7 @@ export function startConversion(
 
   function add(batch: RecordBatch): void {
     const data = batch.data as Buffer;
-    const allUtf8 = isUtf8(data);
+    const allUtf8 = anyBytes || isUtf8(data);
     let highest = high.get(batch.shard) ?? Number.NEGATIVE_INFINITY;
     let from = 0;
     for (let i = 0; i < batch.count; i++) {
@@ -86,7 +89,8 @@ export function startConversion(
   function accept(data: Buffer, from: number, to: number): number {
     const line = checker.line();
     const partition = checker.partition();
-    if (line === undefined) spools.addBytes(partition, data, from, to);
+    if (raw !== undefined) raw.add(partition, data, from, to);
+    else if (line === undefined) spools.addBytes(partition, data, from, to);
     else spools.addText(partition, line);
     if (checker.extra()) extraRows++;
     rows++;
@@ -109,7 +113,7 @@ export function startConversion(
   }
 
   async function finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer> {
-    const files: ConvertedFile[] = [];
+    const files: ConvertedFile[] = raw === undefined ? [] : await raw.finish(alive);
     for (const spool of spools.finish()) {
       alive(spool.bytes);
       files.push(...(await copyOut(connection, spool, { ...job, numberKey })));

@@ -10,18 +10,19 @@ import { EXTRA_COLUMN } from '../../model/column-plan.ts';
 import type { ColumnStatistics } from '../../model/data-file.ts';
 import type { Compression, DataFormat } from '../../model/delivery.ts';
 import type { ConvertedFile } from '../../ports/converter.ts';
+import { guardedName, guardedText } from './formula-guard.ts';
 import type { Spool } from './spools.ts';
 
 export interface CopyJob {
   readonly plan: ColumnPlan;
   readonly format: DataFormat;
   readonly compression: Compression;
+  readonly formulaGuard?: true;
   readonly directory: string;
   /** Key of a grouped line's partition number. */
   readonly numberKey: string;
 }
 
-const EXTENSIONS: Readonly<Record<DataFormat, string>> = { parquet: 'parquet', csv: 'csv', ndjson: 'ndjson' };
 const LINE_BYTES_MIN = 1024 * 1024;
 
 /** Writes one spool, which lies in the working folder. Throws when a row was lost or cut off on the way. */
@@ -52,13 +53,16 @@ export async function copyOut(connection: DuckDBConnection, spool: Spool, job: C
 function copySql(spool: Spool, job: CopyJob, path: string): string {
   const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column))}`);
   read.push(`${literal(EXTRA_COLUMN)}: 'VARCHAR'`);
-  const values = job.plan.columns.map((column) => [column.name, writeExpression(column, job.format)] as const);
+  const values = job.plan.columns.map((column) => {
+    const value = writeExpression(column, job.format);
+    return [column.name, job.formulaGuard && column.type.kind === 'string' ? guardedText(value) : value] as const;
+  });
   const all = [...values, [EXTRA_COLUMN, extraExpression(job.format)] as const];
   // The engine's JSON writer knows no partitions; a line of JSON is also a CSV line of one unquoted column.
   const written =
     job.format === 'ndjson'
       ? [`to_json({${all.map(([key, value]) => `${literal(key)}: ${value}`).join(', ')}})`]
-      : all.map(([key, value]) => `${value} AS ${name(key)}`);
+      : all.map(([key, value]) => `${value} AS ${name(job.formulaGuard ? guardedName(key) : key)}`);
   const options = formatOptions(job);
   if (spool.grouped) {
     read.push(`${literal(job.numberKey)}: 'INTEGER'`);
@@ -93,7 +97,8 @@ function formatOptions({ format, compression }: CopyJob): string[] {
 }
 
 function extensionOf({ format, compression }: CopyJob): string {
-  return format !== 'parquet' && compression === 'gzip' ? `${EXTENSIONS[format]}.gz` : EXTENSIONS[format];
+  if (format === 'parquet' || compression === 'none') return format;
+  return compression === 'zstd' ? `${format}.zst` : `${format}.gz`;
 }
 
 /** How a line's value is read; the row check made sure that this loses nothing. */

@@ -7,10 +7,17 @@ import { EXTRA_COLUMN } from '../../model/column-plan.ts';
 import type { ConvertJob } from '../../ports/converter.ts';
 import { freeKey } from './conversion.ts';
 import { copyOut } from './copy-out.ts';
+import { openRawFiles } from './raw-files.ts';
 import { openSpools } from './spools.ts';
 
 /** Throws what the engine throws. */
 export async function proveJob(connection: DuckDBConnection, job: ConvertJob, scratch: string): Promise<void> {
+  if (job.format === 'raw') {
+    const raw = openRawFiles(job);
+    raw.add({ number: 0, text: '', rows: 1, eventMinMs: 0, eventMaxMs: 0 }, Buffer.from('{}'), 0, 2);
+    await raw.finish(() => undefined);
+    return;
+  }
   const numberKey = freeKey(job);
   const spools = openSpools({ folder: scratch, numberKey, singlesMax: 1, groupMax: 1 });
   try {

@@ -38,6 +38,8 @@ export interface RowCheckOptions {
   readonly plan: ColumnPlan;
   readonly eventTime: EventTime;
   readonly eventFutureMs: number;
+  /** Nothing of the record becomes a column: it is read only as far as it tells its place. */
+  readonly raw: boolean;
   readonly partitions: Partitions;
   /** Paths of the layout's fields. */
   readonly fields: readonly string[];
@@ -56,12 +58,14 @@ const KIND_NAMES: Readonly<Record<number, string>> = {
   [KIND.array]: 'an array',
 };
 
-export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }: RowCheckOptions): RowCheck {
+export function rowCheck(options: RowCheckOptions): RowCheck {
+  const { plan, eventTime, eventFutureMs, raw, partitions, fields } = options;
   const checks = plan.columns.map(columnCheck);
   const slots = plan.columns.map((column) => column.name);
   const timePath = eventTime.from === 'field' ? fieldPath(eventTime.field, slots) : undefined;
   const paths = fields.map((field) => fieldPath(field, slots));
   const members = recordMembers(slots);
+  const opaque = raw && isOpaque({ eventTime, fields });
   const fieldTexts: (string | null)[] = paths.map(() => null);
   /** Per column: what to write instead of the value's bytes; null hands nothing on. */
   const rewritten: (string | null | undefined)[] = checks.map(() => undefined);
@@ -173,21 +177,26 @@ export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }:
   }
 
   function check(bytes: Buffer, from: number, to: number, arrivalMs: number): Reject | undefined {
+    eventMs = arrivalMs;
+    if (opaque) return place();
     const verdict = members.scan(bytes, from, to);
     if (verdict !== 'ok') return reject(verdict, REJECT_CODES[verdict], null);
-    eventMs = arrivalMs;
     canonical = -1;
     line = undefined;
     extra = false;
     const problem =
       (timePath && eventTimeOf(bytes, timePath, arrivalMs)) ??
       (paths.length > 0 ? partitionOf(bytes) : undefined) ??
-      columnsOf(bytes);
+      (raw ? undefined : columnsOf(bytes));
+    if (raw) return problem ?? place();
     if (problem === undefined && (line !== undefined || !members.plain() || bytes[from] !== 0x7b || members.empty())) {
       line = rewrite(bytes);
     }
     if (line !== undefined) rewritten.fill(undefined);
-    if (problem !== undefined) return problem;
+    return problem ?? place();
+  }
+
+  function place(): Reject | undefined {
     partition = partitions.add(eventMs, fieldTexts);
     if (partition !== undefined) return undefined;
     return reject('partition-value-invalid', 'a field of the layout is too long to be a folder name', null);
@@ -200,6 +209,11 @@ export function rowCheck({ plan, eventTime, eventFutureMs, partitions, fields }:
     line: () => line,
     extra: () => extra,
   };
+}
+
+/** Whether a raw record is placed without a look at its bytes. */
+export function isOpaque({ eventTime, fields }: Pick<RowCheckOptions, 'eventTime' | 'fields'>): boolean {
+  return eventTime.from === 'arrival' && fields.length === 0;
 }
 
 function reject(code: RejectCode, reason: string, column: string | null): Reject {
