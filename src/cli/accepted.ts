@@ -10,6 +10,11 @@ export const NEW_NAME: Accepted = { words: `1-${LIMITS.nameCharsMax} of A-Z a-z 
 export const FORMAT: Accepted = oneOf(Object.keys(CODECS));
 export const CODEC: Accepted = oneOf([...new Set(Object.values(CODECS).flat())]);
 export const ON_OFF: Accepted = oneOf(['on', 'off']);
+export const REJECT_MODE: Accepted = oneOf(['reject', 'suspend', 'skip']);
+export const SHARE: Accepted = {
+  words: 'a share like 0.05, or one of so many rows like 0.05:1000',
+  test: (text) => /^(0(\.\d+)?|1(\.0+)?)(:\d{1,7})?$/.test(text),
+};
 export const DURATION: Accepted = {
   words: 'a duration such as 90s or 1h',
   test: (text) => parseDurationMs(text) !== undefined,

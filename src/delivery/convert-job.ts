@@ -12,5 +12,7 @@ export function convertJob(spec: DeliverySpec, plan: ColumnPlan, directory: stri
     ...(separator === undefined ? {} : { separator }),
     ...(formulaGuard === undefined ? {} : { formulaGuard }),
   };
-  return { plan, layout, eventTime, eventFutureMs, format, compression, ...forFormat, directory };
+  const window = spec.rejects?.budget?.rows;
+  const forRejects = window === undefined ? {} : { rejectWindow: window };
+  return { plan, layout, eventTime, eventFutureMs, format, compression, ...forFormat, ...forRejects, directory };
 }

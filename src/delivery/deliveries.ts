@@ -9,14 +9,14 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
 import { changeCatalog } from './catalog-change.ts';
-import { creation, declaration, documentOf, pausing, removal, replacement } from './documents.ts';
+import { creation, declaration, documentOf, lettingThrough, pausing, removal, replacement } from './documents.ts';
 import { hasLandingLog } from './log-holder.ts';
 import { rejectedRows } from './rejected-rows.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { runningDeliveries } from './running-deliveries.ts';
 import { parseDeliverySpec } from './spec.ts';
-import { deliveryStatus, pendingOf } from './status.ts';
+import { deliveryStatus, pendingOf, waitingEnds } from './status.ts';
 import type { Worker } from './worker.ts';
 
 const GAUGES_MS = 15_000;
@@ -103,10 +103,13 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       return statusOf(name);
     },
     async setPaused(name, paused, call) {
-      await change((state) => pausing(state, name, paused), call);
+      const trouble = paused ? undefined : running.get(name)?.worker?.view().trouble;
+      const ends = trouble?.code === 'reject-budget-exceeded' ? await waitingEnds(room, known(name), call) : undefined;
+      if (ends === undefined) await change((state) => pausing(state, name, paused), call);
+      else await change((state) => lettingThrough(state, name, ends), call);
       // An operator who resumes wants another try now, whatever stopped the worker.
-      const again = !paused && running.get(name)?.worker?.view().trouble !== undefined;
-      if (again) await running.restart(name);
+      const again = trouble !== undefined;
+      if (again && running.get(name)?.worker?.view().trouble !== undefined) await running.restart(name);
       await running.get(name)?.worker?.opened;
       if (again) await firstTry(room, running.get(name)?.worker, call);
       return statusOf(name);

@@ -5,7 +5,7 @@
  */
 import type { DeliveryDocument, DeliverySpec } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
-import type { StreamId } from '../model/stream.ts';
+import type { Positions, StreamId } from '../model/stream.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import { clashes } from './neighbours.ts';
 import { planRemovals } from './plan-keeper.ts';
@@ -39,6 +39,11 @@ export function removal(state: CatalogState, name: string): CatalogEdit[] {
 export function pausing(state: CatalogState, name: string, paused: boolean): CatalogEdit[] {
   const document = documentOf(state, name);
   return document.paused === paused ? [] : [edit({ ...document, paused })];
+}
+
+/** A resume that lets what waits now through the error budget once. */
+export function lettingThrough(state: CatalogState, name: string, ends: Positions): CatalogEdit[] {
+  return [edit({ ...documentOf(state, name), paused: false, letThrough: Object.fromEntries(ends) })];
 }
 
 /** What the file declares is created or taken over; what it declared once and no longer does is dropped. Landed files stay. */

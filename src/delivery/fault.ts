@@ -11,6 +11,8 @@ const SUSPENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'lake-unsuitable',
   'landing-log-damaged',
   'layout-invalid',
+  'reject-budget-exceeded',
+  'row-rejected',
   'schema-invalid',
   'stage-lost',
 ]);

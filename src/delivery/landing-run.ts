@@ -56,6 +56,8 @@ export interface LandingOrder {
   readonly from: Positions;
   readonly ends: Positions;
   readonly reason: FlushReason;
+  /** An operator lets these records through the error budget. */
+  readonly letThrough?: true;
 }
 
 /** Throws what the broker, the converter and the catalog throw; the scratch folder is gone then. */
@@ -125,7 +127,12 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const planVersion = prepared.plan?.version ?? log.view().planVersion;
   const firstArrivalMs = range.firstArrivalMs ?? room.clock.nowMs();
   const order = { lake: room.lake, log, spec, nonce, firstArrivalMs, planVersion, reason, signal };
-  const { files, rejected } = await stageFiles(order, converted);
+  const skips = spec.rejects?.mode === 'skip';
+  const { files, rejected } = await stageFiles(
+    order,
+    skips ? { files: converted.files, rejected: undefined } : converted,
+  );
+  const reasons = converted.rejected?.reasons ?? [];
 
   const previousMs = log.view().watermarkMs;
   const closes = closingUnit(compileLayout(spec.layout).units);
@@ -141,6 +148,8 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
       extraRows: converted.extraRows,
       lateRows,
       ...(update.watermarkMs === undefined ? {} : { watermarkMs: update.watermarkMs }),
+      ...(skips && reasons.length > 0 ? { skipped: reasons } : {}),
+      ...(prepared.order.letThrough === undefined ? {} : { letThrough: true as const }),
     },
     { signal },
   );
@@ -154,11 +163,17 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     extraRows: converted.extraRows,
     lateRows,
-    rejects: converted.rejected?.reasons ?? [],
+    rejects: skips ? [] : reasons,
+    skips: skips ? reasons : [],
     lagMs: Math.max(0, room.clock.nowMs() - firstArrivalMs),
   };
   at.metrics.landed(landed);
-  at.telemetryLog.info('landed', { ...landed, rejects: undefined, rejectedRows: converted.rejected?.rows ?? 0 });
+  at.telemetryLog.info('landed', {
+    ...landed,
+    rejects: undefined,
+    skips: undefined,
+    rejectedRows: converted.rejected?.rows ?? 0,
+  });
   return outcome;
 }
 

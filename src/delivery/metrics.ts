@@ -13,12 +13,20 @@ export interface LandedFacts {
   readonly extraRows: number;
   readonly lateRows: number;
   readonly rejects: readonly RejectCount[];
+  /** Rejected rows that are kept nowhere. */
+  readonly skips: readonly RejectCount[];
   /** From the first arrival to being visible. */
   readonly lagMs: number;
 }
 
 export interface DeliveryMetrics {
   landed(facts: LandedFacts): void;
+  replayed(facts: {
+    readonly rows: number;
+    readonly replayed: number;
+    readonly files: number;
+    readonly bytes: number;
+  }): void;
   landing(outcome: LandingOutcome, durationMs: number): void;
   lost(offsets: number): void;
   pending(facts: { readonly records: number; readonly bytes: number; readonly oldestMs: number }): void;
@@ -35,7 +43,9 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const rows = telemetry.counter({ name: name('rows_total'), help: 'Rows landed.', labels });
   const bytes = telemetry.counter({ name: name('bytes_total'), help: 'Bytes of data files landed.', labels });
   const files = telemetry.counter({ name: name('files_total'), help: 'Data files landed, by why they were closed.', labels: ['delivery', 'reason'] });
-  const rejected = telemetry.counter({ name: name('rejected_rows_total'), help: 'Rows set aside, by code.', labels: ['delivery', 'code'] });
+  const rejected = telemetry.counter({ name: name('rejected_rows_total'), help: 'Rows set aside, by reason.', labels: ['delivery', 'code', 'column'] });
+  const skipped = telemetry.counter({ name: name('skipped_rows_total'), help: 'Rejected rows that were only counted, by reason.', labels: ['delivery', 'code', 'column'] });
+  const replayed = telemetry.counter({ name: name('replayed_rows_total'), help: 'Rejected rows that have landed by a replay.', labels });
   const extra = telemetry.counter({ name: name('extra_rows_total'), help: 'Rows with keys or values outside their columns.', labels });
   const late = telemetry.counter({ name: name('late_rows_total'), help: 'Rows landed in a partition after it was closed.', labels });
   const lost = telemetry.counter({ name: name('lost_offsets_total'), help: 'Offsets that retention or damage took before they landed: at most this many records.', labels });
@@ -52,10 +62,17 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       rows.add(facts.rows, { delivery });
       bytes.add(facts.bytes, { delivery });
       if (facts.files > 0) files.add(facts.files, { delivery, reason: facts.reason });
-      for (const reject of facts.rejects) rejected.add(reject.rows, { delivery, code: reject.code });
+      for (const { rows: n, code, column = '' } of facts.rejects) rejected.add(n, { delivery, code, column });
+      for (const { rows: n, code, column = '' } of facts.skips) skipped.add(n, { delivery, code, column });
       extra.add(facts.extraRows, { delivery });
       late.add(facts.lateRows, { delivery });
       lag.set(facts.lagMs / 1000, { delivery });
+    },
+    replayed(facts) {
+      rows.add(facts.rows, { delivery });
+      bytes.add(facts.bytes, { delivery });
+      if (facts.files > 0) files.add(facts.files, { delivery, reason: 'replay' });
+      replayed.add(facts.replayed, { delivery });
     },
     landing(outcome, durationMs) {
       landings.add(1, { delivery, outcome });

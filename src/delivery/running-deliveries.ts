@@ -48,11 +48,11 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   }
 
   function start(document: DeliveryDocument, kept?: RunningDelivery): void {
-    const { spec, createdMs } = document;
+    const { spec, createdMs, letThrough } = document;
     const sameSpec = JSON.stringify(kept?.document.spec) === JSON.stringify(spec);
     const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, document);
     const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
-    const worker = document.paused ? undefined : startWorker({ room, spec, createdMs, holder, metrics });
+    const worker = document.paused ? undefined : startWorker({ room, spec, createdMs, letThrough, holder, metrics });
     running.set(spec.name, { document, holder, metrics, worker });
     if (kept === undefined) room.scheduler.add(maintenance(spec.name));
   }

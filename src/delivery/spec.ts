@@ -17,6 +17,7 @@ import { planFromAvro } from '../schema/avro-plan.ts';
 import { dataFileName, extensionOf } from './file-name.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
+import { readRejects } from './spec-rejects.ts';
 
 const DAY_MS = 86_400_000;
 const SEPARATOR_BYTES_MAX = 64;
@@ -34,7 +35,8 @@ export const SPEC_DEFAULTS = {
 // biome-ignore format: one line a concern
 const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
-  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'flush', 'start',
+  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'flush', 'rejects',
+  'start',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
 /** Names are folders and begin file names: some are the product's own, and readers skip those that begin with `_` or `.`. */
@@ -83,6 +85,7 @@ export function parseDeliverySpec(input: unknown): DeliverySpec {
     ...readFormatOptions(read, format, given),
     schema: readSchema(read, given['schema'] ?? 'auto'),
     flush: readFlush(read, given['flush'] ?? {}),
+    ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
   };
   requireRoom(read, spec);

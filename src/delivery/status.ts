@@ -1,6 +1,10 @@
 /** What a delivery says of itself, from its document, its worker, its landing log and what waits in the stream. */
 import type { DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
+import type { Positions } from '../model/stream.ts';
+import type { CallOptions } from '../ports/call-options.ts';
 import type { DeliveryStatus } from '../ports/deliveries.ts';
+import type { LandingView } from '../landing/landing-log.ts';
+import { rowsOf, summed } from '../landing/reject-counts.ts';
 import { asLakewardError, troubleOf } from './fault.ts';
 import { landedPositions } from './log-holder.ts';
 import type { DeliveryRoom } from './room.ts';
@@ -31,6 +35,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     files: totals?.files ?? 0,
     bytes: totals?.bytes ?? 0,
     rejectedRows: totals?.rejectedRows ?? 0,
+    rejects: rejectsOf(view),
     extraRows: totals?.extraRows ?? 0,
     lateRows: totals?.lateRows ?? 0,
     lostOffsets: totals?.lostOffsets ?? 0,
@@ -39,6 +44,17 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,
     ...times,
   };
+}
+
+/** Where what waits now ends. Throws when log or stream cannot tell. */
+export async function waitingEnds(
+  room: DeliveryRoom,
+  { holder }: Pick<RunningDelivery, 'holder'>,
+  call?: CallOptions,
+): Promise<Positions> {
+  const { log, stream } = await holder.open();
+  const now = { minBytes: 1, minRecords: 1, waitMs: 0, signal: call?.signal };
+  return (await room.broker.pending(stream.id, landedPositions(log.view(), stream), now)).ends;
 }
 
 /** What waits for a delivery; nothing when neither log nor stream can tell. */
@@ -68,4 +84,21 @@ async function openPaused(room: DeliveryRoom, delivery: RunningDelivery): Promis
   } catch (error) {
     return troubleOf(asLakewardError(error), undefined, room.clock.nowMs());
   }
+}
+
+function rejectsOf(view: LandingView | undefined): DeliveryStatus['rejects'] {
+  const { replayedRows = 0, skippedRows = 0, rejectedRows = 0 } = view?.totals ?? {};
+  const { groups = [], recent = [] } = view?.rejects ?? {};
+  return {
+    openRows: rejectedRows - replayedRows,
+    replayedRows,
+    skippedRows,
+    groups: groups.toSorted((a, b) => b.rejected + b.skipped - a.rejected - a.skipped),
+    lately: {
+      landings: recent.length,
+      ...(recent[0] === undefined ? {} : { sinceMs: recent[0].timeMs }),
+      rows: rowsOf(recent),
+      groups: summed(recent.flatMap(({ rejects }) => rejects)).toSorted((a, b) => b.rows - a.rows),
+    },
+  };
 }

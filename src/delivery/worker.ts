@@ -13,7 +13,7 @@
  * `running` is opening, waiting and landing; stop ends it in any state. While one landing is being staged and committed, the next,
  * if the rule calls for it, is read and converted; should the first be superseded or fail, the second is dropped.
  */
-import type { DeliverySpec, DeliveryTrouble } from '../model/delivery.ts';
+import type { DeliveryDocument, DeliverySpec, DeliveryTrouble, FlushReason } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { Positions } from '../model/stream.ts';
 import type { Pending } from '../ports/broker.ts';
@@ -23,11 +23,13 @@ import type { FlushDecision, FlushWait } from './flush.ts';
 import { decideFlush } from './flush.ts';
 import { flushRequests } from './flush-requests.ts';
 import { landingBudget } from './landing-budget.ts';
-import type { LandingRoom, PreparedLanding } from './landing-run.ts';
+import type { LandingOrder, LandingRoom, PreparedLanding } from './landing-run.ts';
 import { land, prepareLanding } from './landing-run.ts';
+import { letThroughEnds } from './let-through.ts';
 import type { LogHolder, OpenLog } from './log-holder.ts';
 import { landedPositions } from './log-holder.ts';
 import type { DeliveryMetrics } from './metrics.ts';
+import { checkRejects } from './reject-rule.ts';
 import type { DeliveryRoom } from './room.ts';
 import { progressBook } from './shard-progress.ts';
 
@@ -36,6 +38,7 @@ export interface WorkerOptions {
   readonly spec: DeliverySpec;
   /** When the delivery was created. */
   readonly createdMs: number;
+  readonly letThrough?: DeliveryDocument['letThrough'];
   readonly holder: LogHolder;
   readonly metrics: DeliveryMetrics;
 }
@@ -191,7 +194,7 @@ export function startWorker(options: WorkerOptions): Worker {
       }
       busySinceMs = room.clock.monotonicMs();
       seenSinceMs = undefined;
-      const moved = await landInTurn(at, { from: positions, ends: pending.ends, reason: decision.flush });
+      const moved = await landInTurn(at, orderOf(positions, pending.ends, decision.flush));
       progressed();
       if (!moved && pending.records === 0) passedOver = pending.ends;
       else if (!moved) await wakeable((signal) => room.clock.sleep(NOTHING_THERE_MS, signal));
@@ -207,10 +210,11 @@ export function startWorker(options: WorkerOptions): Worker {
   }
 
   /** Lands one range, and while it is committed prepares the next if there is one. False when there was nothing to land. */
-  async function landInTurn(at: LandingRoom, order: PreparedLanding['order']): Promise<boolean> {
+  async function landInTurn(at: LandingRoom, order: LandingOrder): Promise<boolean> {
     let prepared = await prepareLanding(at, order);
     if (prepared.range.ranges.size === 0 && prepared.range.gaps.length === 0) return false;
     for (;;) {
+      await judge(at, prepared);
       const [landed, ahead] = await Promise.allSettled([land(at, prepared), prepareAhead(at, prepared)]);
       const next = ahead.status === 'fulfilled' ? ahead.value : undefined;
       if (landed.status === 'rejected' || landed.value === 'superseded' || stopping.signal.aborted) await next?.drop();
@@ -229,6 +233,24 @@ export function startWorker(options: WorkerOptions): Worker {
     }
   }
 
+  function orderOf(from: Positions, ends: Positions, reason: FlushReason): LandingOrder {
+    const through = letThroughEnds(options.letThrough, from, ends);
+    return through === undefined ? { from, ends, reason } : { from, ends: through, reason, letThrough: true };
+  }
+
+  /** Throws when the rejects of a landing keep it from being committed. Everything before it is. */
+  async function judge(at: LandingRoom, prepared: PreparedLanding): Promise<void> {
+    try {
+      const { mode } = spec.rejects ?? {};
+      if (prepared.order.letThrough === undefined || mode === 'suspend') {
+        checkRejects(spec, prepared.converted, at.log.view().rejects.recent);
+      }
+    } catch (error) {
+      await prepared.drop();
+      throw error;
+    }
+  }
+
   /** The landing after this one, if the rule calls for it by now. A loss at the end of a range is settled first. */
   async function prepareAhead(at: LandingRoom, before: PreparedLanding): Promise<PreparedLanding | undefined> {
     if (before.range.gaps.length > 0) return undefined;
@@ -236,7 +258,7 @@ export function startWorker(options: WorkerOptions): Worker {
     const pending = await room.broker.pending(at.stream.id, from, { ...NOW, signal: at.signal });
     const decision = pending.records === 0 ? undefined : decide(from, pending, undefined);
     if (decision?.flush === undefined) return undefined;
-    const next = await prepareLanding(at, { from, ends: pending.ends, reason: decision.flush });
+    const next = await prepareLanding(at, orderOf(from, pending.ends, decision.flush));
     if (next.range.ranges.size > 0) return next;
     await next.drop();
     return undefined;

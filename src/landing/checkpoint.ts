@@ -28,6 +28,8 @@ type Stored = Checkpoint & {
   readonly positions: Readonly<Record<string, number>>;
   readonly planVersion: number;
   readonly totals: LandingState['totals'];
+  /** Absent in checkpoints of earlier versions, as are some of the totals. */
+  readonly rejects?: LandingState['rejects'];
   readonly liveFiles: number;
   readonly watermarkMs?: number;
   readonly lastLandedMs?: number;
@@ -50,6 +52,7 @@ export async function writeCheckpoint(
     positions: Object.fromEntries(state.positions),
     planVersion: state.planVersion,
     totals: state.totals,
+    rejects: state.rejects,
     liveFiles: state.liveFiles,
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
@@ -119,7 +122,8 @@ export function parseCheckpoint(bytes: Uint8Array, path: string): { checkpoint: 
     origin: stored.origin,
     positions: new Map(positions),
     planVersion: stored.planVersion,
-    totals: stored.totals,
+    totals: { ...EMPTY_STATE.totals, ...stored.totals },
+    rejects: stored.rejects ?? EMPTY_STATE.rejects,
     liveFiles: stored.liveFiles,
     watermarkMs: stored.watermarkMs,
     lastLandedMs: stored.lastLandedMs,

@@ -1,7 +1,7 @@
 /**
  * What a delivery hands in to be landed: ranges, staged files, counts. Turned into the body of an entry here.
  */
-import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import type { DataFile, RejectCount, RejectedFile } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { LakePath } from '../model/lake-path.ts';
 import type { Offset, ShardIndex } from '../model/stream.ts';
@@ -25,10 +25,35 @@ export interface AppendDraft {
   readonly extraRows: number;
   readonly lateRows: number;
   readonly watermarkMs?: number;
+  /** Rejected rows that are counted and kept nowhere. */
+  readonly skipped?: readonly RejectCount[];
+  /** An operator let these rows through the error budget. */
+  readonly letThrough?: true;
+}
+
+/** Rejected rows that land after all: `removed` goes as a whole, what of it does not fit now is in `rejected` again. */
+export interface ReplayDraft {
+  readonly nonce: string;
+  readonly planVersion: number;
+  readonly removed: readonly RejectedFile[];
+  readonly replayed: readonly RejectCount[];
+  readonly files: readonly DraftFile[];
+  readonly rejected: readonly DraftRejected[];
+  readonly extraRows: number;
+  readonly lateRows: number;
+}
+
+export function replayOf({ nonce: _nonce, ...draft }: ReplayDraft): EntryBody & { readonly kind: 'replay' } {
+  const rows = (files: readonly { readonly rows: number }[]): number => files.reduce((sum, file) => sum + file.rows, 0);
+  const [before, after] = [rows(draft.removed), rows(draft.replayed) + rows(draft.rejected)];
+  if (before !== after || rows(draft.files) > rows(draft.replayed)) {
+    throw new LakewardError('internal', `a replay of ${before} rejected rows would leave ${after}`);
+  }
+  return { kind: 'replay', ...draft, files: draft.files.map(named), rejected: draft.rejected.map(named) };
 }
 
 export function appendOf(draft: AppendDraft): EntryBody {
-  const { planVersion, extraRows, lateRows, watermarkMs } = draft;
+  const { planVersion, extraRows, lateRows, watermarkMs, skipped, letThrough } = draft;
   const ranges = [...draft.ranges].map(([shard, { from, to }]) => {
     if (to < from)
       throw new LakewardError('argument-invalid', `range [${from}, ${to}) of shard ${shard} runs backwards`);
@@ -43,6 +68,8 @@ export function appendOf(draft: AppendDraft): EntryBody {
     extraRows,
     lateRows,
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
+    ...(skipped === undefined ? {} : { skipped }),
+    ...(letThrough === undefined ? {} : { letThrough }),
   };
 }
 

@@ -3,7 +3,7 @@
  * create-exclusive by whoever commits, never changed, and emptied (`{}`) long after a checkpoint covers it. Only this module
  * reads and writes the form; `v` is its version. Bytes from the lake are checked, not trusted.
  */
-import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import type { DataFile, RejectCount, RejectedFile } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
 import { lakePath, type LakePath } from '../model/lake-path.ts';
 import type { OffsetGap } from '../ports/broker.ts';
@@ -22,6 +22,9 @@ export type EntryFile = DataFile &
     readonly closesAtMs?: number;
   };
 export type EntryRejected = RejectedFile & Staged;
+
+/** What a data file added to the counts. */
+export type LandedPart = Pick<EntryFile, 'partition' | 'rows' | 'bytes' | 'closesAtMs'>;
 
 /** Shard index (as text, JSON) → offset, or → [from, to). */
 export type PositionTable = Readonly<Record<string, number>>;
@@ -43,6 +46,40 @@ export type EntryBody =
       readonly extraRows: number;
       readonly lateRows: number;
       readonly watermarkMs?: number;
+      /** Rejected rows that are counted and kept nowhere. */
+      readonly skipped?: readonly RejectCount[];
+      /** An operator let these rows through the error budget. */
+      readonly letThrough?: true;
+    }
+  | {
+      /**
+       * Rejected rows that land after all: whole files of rejected rows go, `files` hold the rows that fit now and `rejected` those that
+       * do not. Valid only while every removed file is live, so a reject lands at most once.
+       */
+      readonly kind: 'replay';
+      readonly planVersion: number;
+      readonly removed: readonly RejectedFile[];
+      /** What landed, by the reason it was rejected for. */
+      readonly replayed: readonly RejectCount[];
+      readonly files: readonly EntryFile[];
+      readonly rejected: readonly EntryRejected[];
+      readonly extraRows: number;
+      readonly lateRows: number;
+    }
+  | {
+      /**
+       * Takes back the replay right before it, which lost a file before it was published: what it added goes, the files of rejected rows,
+       * which are still there, are live again.
+       */
+      readonly kind: 'undo';
+      /** Nonce of the replay. */
+      readonly undone: string;
+      readonly removed: readonly LakePath[];
+      readonly restored: readonly RejectedFile[];
+      readonly replayed: readonly RejectCount[];
+      readonly landed: readonly LandedPart[];
+      readonly extraRows: number;
+      readonly lateRows: number;
     }
   | {
       /** `repair`: the removed files were committed by the entry before and lost by the store; rows on both sides are equal. */
@@ -101,11 +138,14 @@ export function handleOf(file: EntryFile | EntryRejected): StageHandle {
 
 /** Every file an entry adds, data and rejected. */
 export function addedFiles(entry: EntryBody): readonly (EntryFile | EntryRejected)[] {
-  return entry.kind === 'append' || entry.kind === 'replace' ? [...entry.files, ...entry.rejected] : [];
+  return entry.kind === 'append' || entry.kind === 'replace' || entry.kind === 'replay'
+    ? [...entry.files, ...entry.rejected]
+    : [];
 }
 
 export function removedPaths(entry: EntryBody): readonly LakePath[] {
-  return entry.kind === 'replace' || entry.kind === 'gap' ? entry.removed : [];
+  if (entry.kind === 'replay') return entry.removed.map(({ path }) => path);
+  return entry.kind === 'replace' || entry.kind === 'gap' || entry.kind === 'undo' ? entry.removed : [];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -161,6 +201,15 @@ const isFile = shape({
   closesAtMs: optional(isTime),
 });
 const isRejected = shape({ ...fileChecks, reasons: listOf(isFields) });
+const isReason = shape({ code: isText, rows: isCount, column: optional((value) => typeof value === 'string') });
+const isRejectedRecord = shape({ ...fileChecks, staged: optional(isPath), reasons: listOf(isReason) });
+const isPart = shape({
+  partition: (value) => typeof value === 'string',
+  rows: isCount,
+  bytes: isCount,
+  closesAtMs: optional(isTime),
+});
+const counted = { replayed: listOf(isReason), extraRows: isCount, lateRows: isCount };
 const isGap = shape({
   shard: isCount,
   from: isCount,
@@ -178,6 +227,22 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     extraRows: isCount,
     lateRows: isCount,
     watermarkMs: optional(isTime),
+    skipped: optional(listOf(isReason)),
+    letThrough: optional((value) => value === true),
+  },
+  replay: {
+    planVersion: isCount,
+    removed: listOf(isRejectedRecord),
+    files: listOf(isFile),
+    rejected: listOf(isRejected),
+    ...counted,
+  },
+  undo: {
+    undone: isText,
+    removed: listOf(isPath),
+    restored: listOf(isRejectedRecord),
+    landed: listOf(isPart),
+    ...counted,
   },
   replace: {
     repair: (value) => typeof value === 'boolean',

@@ -4,8 +4,16 @@
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import { asOffset, asShard, type Offset, type Positions, type ShardIndex } from '../model/stream.ts';
-import { addedFiles, type Entry, type EntryBody, type EntryFile, type EntryRejected } from './entry.ts';
+import {
+  addedFiles,
+  type Entry,
+  type EntryBody,
+  type EntryFile,
+  type EntryRejected,
+  type LandedPart,
+} from './entry.ts';
 import { removedPaths } from './entry.ts';
+import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
 
 /** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
 const CONDEMNED_MAX = 1000;
@@ -14,7 +22,12 @@ export interface Totals {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
+  /** Set aside in files, … */
   readonly rejectedRows: number;
+  /** … of which so many have landed since. */
+  readonly replayedRows: number;
+  /** Rejected and kept nowhere. */
+  readonly skippedRows: number;
   readonly extraRows: number;
   readonly lateRows: number;
   readonly lostOffsets: number;
@@ -44,6 +57,7 @@ export interface LandingState {
   readonly positions: Positions;
   readonly planVersion: number;
   readonly totals: Totals;
+  readonly rejects: RejectCounts;
   readonly liveFiles: number;
   readonly watermarkMs: number | undefined;
   readonly lastLandedMs: number | undefined;
@@ -62,7 +76,18 @@ export const EMPTY_STATE: LandingState = {
   origin: undefined,
   positions: new Map(),
   planVersion: 0,
-  totals: { rows: 0, files: 0, bytes: 0, rejectedRows: 0, extraRows: 0, lateRows: 0, lostOffsets: 0 },
+  totals: {
+    rows: 0,
+    files: 0,
+    bytes: 0,
+    rejectedRows: 0,
+    replayedRows: 0,
+    skippedRows: 0,
+    extraRows: 0,
+    lateRows: 0,
+    lostOffsets: 0,
+  },
+  rejects: NO_REJECTS,
   liveFiles: 0,
   watermarkMs: undefined,
   lastLandedMs: undefined,
@@ -91,6 +116,11 @@ export function valid(
       return state.n >= 0 && Object.entries(entry.ranges).every(([shard, [from]]) => positionOf(state, shard) === from);
     case 'replace':
       return state.n >= 0 && entry.removed.every(live);
+    case 'replay':
+    case 'undo': {
+      const removed = removedPaths(entry);
+      return state.n >= 0 && removed.length > 0 && new Set(removed).size === removed.length && removed.every(live);
+    }
     case 'sweep':
       return state.n >= 0;
     case 'gap':
@@ -115,6 +145,10 @@ export function fold(state: LandingState, entry: Entry): LandingState {
     }
     case 'append':
       return foldAppend(next, entry);
+    case 'replay':
+      return foldReplay(next, entry);
+    case 'undo':
+      return foldUndo(next, entry);
     case 'replace':
       return next;
     case 'sweep':
@@ -147,12 +181,14 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
     positions,
     planVersion: Math.max(state.planVersion, entry.planVersion),
     lastLandedMs: entry.timeMs,
+    rejects: countLanding(state.rejects, entry),
     totals: {
       ...totals,
       rows: totals.rows + sum(entry.files, 'rows'),
       files: totals.files + entry.files.length,
       bytes: totals.bytes + sum(entry.files, 'bytes'),
       rejectedRows: totals.rejectedRows + sum(entry.rejected, 'rows'),
+      skippedRows: totals.skippedRows + rowsOf(entry.skipped ?? []),
       extraRows: totals.extraRows + entry.extraRows,
       lateRows: totals.lateRows + entry.lateRows,
     },
@@ -160,15 +196,61 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
   return closePartitions(landed, entry);
 }
 
-function closePartitions(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
+/** Rows that were rejected before count as landed; how many were rejected over the delivery's life stays. */
+function foldReplay(state: LandingState, entry: Entry & { kind: 'replay' }): LandingState {
+  const open = openPartitions(state, entry.files, 1);
+  const planVersion = Math.max(state.planVersion, entry.planVersion);
+  const counted = moveTotals(state, entry.files, entry, 1);
+  return { ...counted, open, planVersion, rejects: countReplay(state.rejects, entry.replayed) };
+}
+
+function foldUndo(state: LandingState, entry: Entry & { kind: 'undo' }): LandingState {
+  const open = openPartitions(state, entry.landed, -1);
+  return {
+    ...moveTotals(state, entry.landed, entry, -1),
+    open,
+    rejects: countReplay(state.rejects, entry.replayed, true),
+  };
+}
+
+function moveTotals(
+  state: LandingState,
+  parts: readonly LandedPart[],
+  entry: Entry & { kind: 'replay' | 'undo' },
+  sign: 1 | -1,
+): LandingState {
+  const { totals } = state;
+  return {
+    ...state,
+    totals: {
+      ...totals,
+      rows: totals.rows + sign * rowsOf(parts),
+      files: totals.files + sign * parts.length,
+      bytes: totals.bytes + sign * parts.reduce((sum, { bytes }) => sum + bytes, 0),
+      replayedRows: totals.replayedRows + sign * rowsOf(entry.replayed),
+      extraRows: totals.extraRows + sign * entry.extraRows,
+      lateRows: totals.lateRows + sign * entry.lateRows,
+    },
+  };
+}
+
+function openPartitions(state: LandingState, parts: readonly LandedPart[], sign: 1 | -1): Map<string, OpenPartition> {
   const before = state.watermarkMs ?? Number.NEGATIVE_INFINITY;
   const open = new Map(state.open);
-  for (const { partition, rows, bytes, closesAtMs } of entry.files) {
+  for (const { partition, rows, bytes, closesAtMs } of parts) {
     // Rows behind the watermark are late: their partition was closed and stays so.
     if (closesAtMs === undefined || closesAtMs <= before) continue;
     const held = open.get(partition) ?? { closesAtMs, rows: 0, files: 0, bytes: 0 };
-    open.set(partition, { closesAtMs, rows: held.rows + rows, files: held.files + 1, bytes: held.bytes + bytes });
+    const files = held.files + sign;
+    if (files <= 0) open.delete(partition);
+    else open.set(partition, { closesAtMs, rows: held.rows + sign * rows, files, bytes: held.bytes + sign * bytes });
   }
+  return open;
+}
+
+function closePartitions(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
+  const before = state.watermarkMs ?? Number.NEGATIVE_INFINITY;
+  const open = openPartitions(state, entry.files, 1);
   const watermarkMs = Math.max(before, entry.watermarkMs ?? before);
   const closed = [...state.closed];
   for (const [partition, held] of open) {
@@ -182,15 +264,17 @@ function closePartitions(state: LandingState, entry: Entry & { kind: 'append' })
 /** Files come and go; sizes of what is live in `liveFiles` count data files alone. */
 function movedFiles(state: LandingState, entry: Entry): Pick<LandingState, 'added' | 'removed' | 'liveFiles'> {
   const gone = removedPaths(entry);
+  const restored = entry.kind === 'undo' ? entry.restored : [];
   if (gone.length === 0 && addedFiles(entry).length === 0) return state;
   const added = new Map(state.added);
   const removed = new Set(state.removed);
   let { liveFiles } = state;
   for (const path of gone) {
-    if (added.get(path)?.kind !== 'rejected') liveFiles--;
+    if (entry.kind !== 'replay' && added.get(path)?.kind !== 'rejected') liveFiles--;
     if (!added.delete(path)) removed.add(path);
   }
-  if (entry.kind === 'append' || entry.kind === 'replace') {
+  for (const file of restored) added.set(file.path, { kind: 'rejected', file });
+  if (entry.kind === 'append' || entry.kind === 'replace' || entry.kind === 'replay') {
     liveFiles += entry.files.length;
     for (const file of entry.files) added.set(file.path, { kind: 'data', file: dataFile(file) });
     for (const file of entry.rejected) added.set(file.path, { kind: 'rejected', file: rejectedFile(file) });

@@ -27,6 +27,8 @@ export interface LogView {
   readonly nonces: readonly string[];
   /** Repairs met since the log was opened. */
   readonly repairs: number;
+  /** Nonces of replays that were taken back, oldest first. */
+  readonly undone: readonly string[];
 }
 
 /** Reads from the newest checkpoint. An absent log gives `state.n` = -1. */
@@ -39,6 +41,7 @@ export async function loadLog(room: LandingRoom, call?: CallOptions): Promise<Lo
       newest: undefined,
       nonces: [],
       repairs: 0,
+      undone: [],
     };
     const view = await readOn(room, start, call);
     if (view === 'emptied' || !(await isWhole(room, view, call))) continue;
@@ -56,7 +59,8 @@ export async function followLog(room: LandingRoom, from: LogView, call?: CallOpt
   if (view !== 'emptied') return view;
   const loaded = await loadLog(room, call);
   const nonces = [...from.nonces, ...loaded.nonces].slice(-NONCES_MAX);
-  return { ...loaded, nonces, repairs: from.repairs + loaded.repairs };
+  const undone = [...from.undone, ...loaded.undone].slice(-NONCES_MAX);
+  return { ...loaded, nonces, undone, repairs: from.repairs + loaded.repairs };
 }
 
 /** The view with an entry on top. */
@@ -67,6 +71,7 @@ export function extend(view: LogView, entry: Entry, bytes: Uint8Array): LogView 
     newest: { entry, bytes },
     nonces: [...view.nonces, entry.nonce].slice(-NONCES_MAX),
     repairs: view.repairs + (isRepair(entry) ? 1 : 0),
+    undone: entry.kind === 'undo' ? [...view.undone, entry.undone].slice(-NONCES_MAX) : view.undone,
   };
 }
 
@@ -118,5 +123,6 @@ async function isWhole(room: LandingRoom, { state: { n }, checkpoint }: LogView,
 }
 
 function isRepair(entry: Entry): boolean {
+  if (entry.kind === 'undo') return true;
   return (entry.kind === 'replace' && entry.repair) || (entry.kind === 'gap' && entry.removed.length > 0);
 }

@@ -16,7 +16,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Page } from '../ports/deliveries.ts';
 import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { type AppendDraft, appendOf } from './draft.ts';
+import { type AppendDraft, appendOf, type ReplayDraft, replayOf } from './draft.ts';
 import type { EntryBody } from './entry.ts';
 import { type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, LiveFile, Totals } from './fold.ts';
@@ -25,6 +25,7 @@ import { maintainLog } from './maintain.ts';
 import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
 import type { Rebuild } from './repair.ts';
+import type { RejectCounts } from './reject-counts.ts';
 import { commitBody, recover, type Session } from './session.ts';
 import { type FileToStage, stageFile } from './stage.ts';
 import type { StepHook } from './steps.ts';
@@ -60,6 +61,7 @@ export interface LandingView {
   readonly positions: Positions;
   readonly planVersion: number;
   readonly totals: Totals;
+  readonly rejects: RejectCounts;
   readonly liveFiles: number;
   readonly watermarkMs?: number;
   /** The watermark cut down to a full hour: every hour before it is closed. */
@@ -84,6 +86,11 @@ export interface LandingLog {
   commit(draft: AppendDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
   /** Makes an entry that skips offsets; each gap begins at its shard's position. */
   commitGap(gaps: readonly OffsetGap[], call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /**
+   * Lands rejected rows after all. superseded: one of the files of rejected rows is not live any more (another replay took it), or the
+   * store lost a file of this one and it was taken back; nothing of it shows. Throws as `commit`.
+   */
+  commitReplay(draft: ReplayDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
   /** Live data files in path order. */
   files(
     options: CallOptions & {
@@ -158,6 +165,11 @@ function landingLog(session: Session): LandingLog {
         const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
         return commitBody(session, { nonce: draft.nonce, body: appendOf(draft), handles }, call);
       }),
+    commitReplay: (draft, call) =>
+      exclusively(() => {
+        const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
+        return commitBody(session, { nonce: draft.nonce, body: replayOf(draft), handles }, call);
+      }),
     commitGap: (gaps, call) =>
       exclusively(() => {
         const body: EntryBody = { kind: 'gap', gaps, removed: [], lostRows: 0 };
@@ -193,12 +205,13 @@ function roomOf(options: LandingLogOptions): LandingRoom {
 }
 
 function viewOf(state: LandingState): LandingView {
-  const { n, positions, planVersion, totals, liveFiles, watermarkMs, lastLandedMs } = state;
+  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, lastLandedMs } = state;
   return {
     entry: n,
     positions,
     planVersion,
     totals,
+    rejects,
     liveFiles,
     ...(watermarkMs === undefined ? {} : { watermarkMs, closedThroughMs: Math.floor(watermarkMs / HOUR_MS) * HOUR_MS }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),

@@ -1,16 +1,18 @@
 /**
  * What follows when a store broke its word: a committed file is gone before it was published. The other files of the entry are
  * published by then; the lost rows are rebuilt from the stream, staged under new paths, and the next entry replaces the lost files
- * by them. When retention has taken the records, the next entry says so, and the delivery stops.
+ * by them. When retention has taken the records, the next entry says so, and the delivery stops. A replay of rejected rows is taken
+ * back instead: what it was made of is still there.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
+import type { LakePath } from '../model/lake-path.ts';
 import { asOffset, asShard } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import { type AppendDraft, named, type OffsetRanges } from './draft.ts';
 import type { Entry, EntryBody, EntryFile, EntryRejected } from './entry.ts';
-import type { LandingRoom } from './room.ts';
+import { again, type LandingRoom } from './room.ts';
 import { type FileToStage, stageFile } from './stage.ts';
 
 export interface LostFiles {
@@ -49,6 +51,7 @@ export async function repairOf(
       labels: ['delivery'],
     })
     .add(lost.length, { delivery: room.delivery });
+  if (entry.kind === 'replay') return undoOf(room, { entry, removed, lostRows }, call);
   if (rebuild === undefined || entry.kind !== 'append') {
     throw new LakewardError('stage-lost', `${lostRows} committed rows vanished from the lake: ${removed.join(', ')}`);
   }
@@ -85,6 +88,45 @@ export async function repairOf(
     removed,
     files: rebuilt.files.map(named),
     rejected: rebuilt.rejected.map(named),
+  };
+  return { nonce, body };
+}
+
+/**
+ * What a replay was made of is removed only after all of it is published, so it is still there: the replay is taken back whole and its
+ * rejects can be replayed again. Should somebody have deleted that too, the lost rows are gone and the entry says so.
+ */
+async function undoOf(
+  room: LandingRoom,
+  loss: {
+    readonly entry: Entry & { kind: 'replay' };
+    readonly removed: readonly LakePath[];
+    readonly lostRows: number;
+  },
+  call?: CallOptions,
+): Promise<{ readonly nonce: string; readonly body: EntryBody }> {
+  const { entry, removed, lostRows } = loss;
+  const nonce = room.clock.uuid();
+  for (const { path } of entry.removed) {
+    const found = await again(room, () => room.store.read(path, { ...call, offset: 0, length: 1 }), call);
+    if (found === undefined) return { nonce, body: { kind: 'gap', gaps: [], removed, lostRows } };
+  }
+  const { replayed, extraRows, lateRows } = entry;
+  room.telemetry.log.warn('a replay is taken back, its rejected rows can be replayed again', { nonce: entry.nonce });
+  const body: EntryBody = {
+    kind: 'undo',
+    undone: entry.nonce,
+    removed: [...entry.files, ...entry.rejected].map(({ path }) => path),
+    restored: entry.removed,
+    replayed,
+    landed: entry.files.map(({ partition, rows, bytes, closesAtMs }) => ({
+      partition,
+      rows,
+      bytes,
+      ...(closesAtMs === undefined ? {} : { closesAtMs }),
+    })),
+    extraRows,
+    lateRows,
   };
   return { nonce, body };
 }

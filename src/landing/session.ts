@@ -88,7 +88,7 @@ export async function commitBody(
   let view = await settled(session, call);
   const { repairs } = view;
   for (let collisions = 0; ; collisions++) {
-    if (view.nonces.includes(proposal.nonce)) return count(room, proposal, 'committed');
+    if (view.nonces.includes(proposal.nonce)) return count(room, proposal, outcomeOf(view, proposal));
     if (view.repairs !== repairs || !(await isValid(room, view, proposal, call))) {
       await supersede(room, proposal, call);
       return count(room, proposal, 'superseded');
@@ -98,7 +98,7 @@ export async function commitBody(
     }
     if ((await createNext(session, view, proposal, call)) === 'own') {
       await publishNewest(session, call, { confirmed: true });
-      return count(room, proposal, 'committed');
+      return count(room, proposal, outcomeOf(session.view as LogView, proposal));
     }
     await room.clock.sleep(waitMs(room.clock, 0), call?.signal);
     view = await settled(session, call);
@@ -163,6 +163,11 @@ export async function publishNewest(
   );
 }
 
+/** A replay may have been taken back at once, because the store lost a file of it: then nothing of it shows. */
+function outcomeOf(view: LogView, { nonce }: Proposal): 'committed' | 'superseded' {
+  return view.undone.includes(nonce) ? 'superseded' : 'committed';
+}
+
 async function isValid(room: LandingRoom, view: LogView, proposal: Proposal, call?: CallOptions): Promise<boolean> {
   const { nonce, body } = proposal;
   const inCheckpoint = await checkpointFiles(room, view, removedPaths(body), call);
@@ -208,5 +213,10 @@ function count<T extends 'committed' | 'superseded'>(room: LandingRoom, { body }
 /** What a log read anew adds to what an open one remembers. */
 function continued(before: LogView | undefined, now: LogView): LogView {
   if (before === undefined) return now;
-  return { ...now, nonces: [...before.nonces, ...now.nonces], repairs: before.repairs + now.repairs };
+  return {
+    ...now,
+    nonces: [...before.nonces, ...now.nonces],
+    repairs: before.repairs + now.repairs,
+    undone: [...before.undone, ...now.undone],
+  };
 }

@@ -33,13 +33,26 @@ export interface FlushRule {
 }
 
 /** Why a landing was started; every file carries it. */
-export type FlushReason = 'bytes' | 'age' | 'records' | 'request' | 'shutdown';
+export type FlushReason = 'bytes' | 'age' | 'records' | 'request' | 'shutdown' | 'replay';
 
 /** Where a new delivery begins to read. `atMs`: the first record that arrived then or later. */
 export type StartPosition = 'earliest' | 'latest' | { readonly atMs: number };
 
 /** `auto` infers the columns; otherwise the parsed JSON of an Avro record schema. */
 export type SchemaSource = 'auto' | { readonly avro: unknown };
+
+/** Suspends a delivery when more than `share` of any `rows` rows in a row are rejected. */
+export interface RejectBudget {
+  readonly share: number;
+  readonly rows: number;
+}
+
+/** What becomes of rows that cannot land. reject: set aside; suspend: stop at the first; skip: only counted. */
+export type RejectMode = 'reject' | 'suspend' | 'skip';
+export interface RejectRule {
+  readonly mode: RejectMode;
+  readonly budget?: RejectBudget;
+}
 
 export interface DeliverySpec {
   readonly name: string;
@@ -61,6 +74,8 @@ export interface DeliverySpec {
   readonly formulaGuard?: true;
   readonly schema: SchemaSource;
   readonly flush: FlushRule;
+  /** Absent: set aside, without a budget. */
+  readonly rejects?: RejectRule;
   readonly start: StartPosition;
 }
 
@@ -73,6 +88,11 @@ export interface DeliveryDocument {
   readonly createdMs: number;
   /** Set by an operator. */
   readonly paused: boolean;
+  /**
+   * What waited when an operator resumed it from an exceeded error budget, shard index (as text, JSON) → offset: records before that are
+   * let through once.
+   */
+  readonly letThrough?: Readonly<Record<string, number>>;
 }
 
 /** The column plan of a delivery at one version. */

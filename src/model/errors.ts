@@ -142,6 +142,18 @@ export const ERRORS = {
     retryable: false,
     meaning: 'A record with its key exceeds the limit of a record; split it or store a reference.',
   },
+  'reject-budget-exceeded': {
+    status: 409,
+    retryable: false,
+    meaning:
+      'More rows were rejected than the error budget of the delivery allows, so it is suspended; `lakeward delivery describe` names the reasons and the ways on.',
+  },
+  'row-rejected': {
+    status: 409,
+    retryable: false,
+    meaning:
+      'A row cannot land and the delivery is told to stop at the first; change its schema or its reject mode, then resume it.',
+  },
   'schema-invalid': {
     status: 400,
     retryable: false,

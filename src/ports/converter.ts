@@ -3,7 +3,7 @@
  * memory, outside the caller's thread. A converter never decides what lands: it fills a folder the caller owns.
  */
 import type { ColumnPlan } from '../model/column-plan.ts';
-import type { ColumnStatistics, RejectCount } from '../model/data-file.ts';
+import type { ColumnStatistics, RejectCount, RejectedRow } from '../model/data-file.ts';
 import type { Compression, DataFormat, EventTime } from '../model/delivery.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { ShardIndex } from '../model/stream.ts';
@@ -21,6 +21,8 @@ export interface ConvertJob {
   readonly separator?: string;
   /** Format `csv`: see the specification. */
   readonly formulaGuard?: true;
+  /** Rows in a row among which rejects are counted for `densest`. */
+  readonly rejectWindow?: number;
   /** Absolute path of an existing, empty local folder; everything in it is the caller's afterwards, also after a failure. */
   readonly directory: string;
 }
@@ -45,6 +47,10 @@ export interface ConvertResult {
         readonly rows: number;
         readonly bytes: number;
         readonly reasons: readonly RejectCount[];
+        /** The first of them, in the order of the batches. */
+        readonly first: Omit<RejectedRow, 'data' | 'arrival' | 'partitionKey'>;
+        /** The most of them among `rejectWindow` rows in a row; all of them without a window. */
+        readonly densest: number;
       }
     | undefined;
   /** Rows in `files`. With the rejected rows they make up every record given. */

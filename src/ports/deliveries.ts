@@ -2,9 +2,33 @@
  * What a front door may ask of the delivery stage. The stage implements it, `ingest/http` serves it, `app/` joins the two: stages
  * do not import each other.
  */
-import type { DataFile, RejectedRow } from '../model/data-file.ts';
+import type { DataFile, RejectCount, RejectedRow } from '../model/data-file.ts';
 import type { DeliverySpec, DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
 import type { CallOptions } from './call-options.ts';
+
+/** Rejected rows by reason, most frequent first. */
+export interface RejectStatus {
+  /** Set aside and not replayed since. */
+  readonly openRows: number;
+  readonly replayedRows: number;
+  /** Counted only. */
+  readonly skippedRows: number;
+  /** Over the delivery's life. */
+  readonly groups: readonly {
+    readonly code: RejectCount['code'];
+    readonly column?: string;
+    readonly rejected: number;
+    readonly skipped: number;
+    readonly replayed: number;
+  }[];
+  /** In the newest landings, of `rows` rows in all. */
+  readonly lately: {
+    readonly landings: number;
+    readonly sinceMs?: number;
+    readonly rows: number;
+    readonly groups: readonly RejectCount[];
+  };
+}
 
 export interface DeliveryStatus {
   readonly spec: DeliverySpec;
@@ -15,7 +39,9 @@ export interface DeliveryStatus {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
+  /** Set aside in files so far, whatever became of them since. */
   readonly rejectedRows: number;
+  readonly rejects: RejectStatus;
   readonly extraRows: number;
   /** Rows that landed in a partition after it was closed. */
   readonly lateRows: number;

@@ -94,6 +94,25 @@ function landingTests(within: Within): void {
       expect(result.rows).toBe(6000);
     }));
 
+  test('the first rejected row is told, and the most among so many rows in a row', () =>
+    within(async ({ converter, job }) => {
+      const given = {
+        ...(await job({ plan: { version: 1, misfit: 'extra', columns: columns({ id: INT64 }) } })),
+        rejectWindow: 10,
+      };
+      const bad = new Set([3, 20, 25, 29, 30, 44]);
+      const records = Array.from({ length: 50 }, (_, i) => (bad.has(i) ? `no json ${i}` : JSON.stringify({ id: i })));
+      const result = await converter.convert(
+        given,
+        source(batchOf(records.slice(0, 28), 2), batchOf(records.slice(28), 2, 28)),
+      );
+      expect(result.rejected).toMatchObject({
+        rows: 6,
+        densest: 3,
+        first: { code: 'not-json', column: null, shard: 2, offset: 3 },
+      });
+    }));
+
   test('no records make no files', () =>
     within(async ({ converter, job }) => {
       const result = await converter.convert(await job({}), source());

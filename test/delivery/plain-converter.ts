@@ -3,6 +3,7 @@
  * arrival, rows that are no JSON objects rejected. Fast, and it keeps to the port: every record comes out once.
  */
 import { LakewardError } from '../../src/model/errors.ts';
+import type { RejectedRow } from '../../src/model/data-file.ts';
 import type { RecordBatch } from '../../src/model/record-batch.ts';
 import type { ShardIndex } from '../../src/model/stream.ts';
 import { compileLayout } from '../../src/partition/layout.ts';
@@ -87,9 +88,12 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
     });
     const rows = files.reduce((sum, file) => sum + file.rows, 0);
     const reasons = [{ code: 'not-json' as const, rows: rejected.length }];
+    const first = rejected[0] === undefined ? undefined : (JSON.parse(rejected[0]) as RejectedRow);
     const path = `${job.directory}/rejected`;
     const bad =
-      rejected.length === 0 ? undefined : { local: path, rows: rejected.length, bytes: save(path, rejected), reasons };
+      first === undefined
+        ? undefined
+        : { local: path, rows: rejected.length, bytes: save(path, rejected), reasons, first, densest: rejected.length };
     return { files, rejected: bad, rows, extraRows: 0, eventHighMs };
   }
 

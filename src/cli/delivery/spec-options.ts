@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { DeliverySpec } from '../../model/delivery.ts';
-import { CODEC, DURATION, FORMAT, ON_OFF, SIZE } from '../accepted.ts';
+import { CODEC, DURATION, FORMAT, ON_OFF, REJECT_MODE, SHARE, SIZE } from '../accepted.ts';
 import type { Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 
@@ -35,6 +35,16 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   'flush-bytes': { value: 'size', about: 'land when this much waits (default 64MiB)', accepts: SIZE },
   'flush-records': { value: 'n', about: 'land when this many wait (default 1000000)' },
+  rejects: {
+    value: 'mode',
+    about: 'rows that cannot land: reject sets them aside (default), suspend stops at the first, skip only counts them',
+    accepts: REJECT_MODE,
+  },
+  'reject-budget': {
+    value: 'share[:rows]',
+    about: 'suspend when more than this share of so many rows in a row (default 1000) cannot land, like 0.05:1000',
+    accepts: SHARE,
+  },
   'allowed-lateness': {
     value: 'duration',
     about: 'how long after an hour rows still count as on time (default 10m)',
@@ -63,6 +73,7 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     formulaGuard: onOff(call.option('formula-guard')),
     schema: await schema(call.option('schema')),
     flush: Object.keys(flush).length === 0 ? undefined : flush,
+    rejects: rejects(call.option('rejects'), call.option('reject-budget')),
     allowedLateness: call.option('allowed-lateness'),
     eventFuture: call.option('event-future'),
   });
@@ -92,6 +103,9 @@ export function writtenForm(spec: DeliverySpec): WrittenSpec {
 export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
   const result: Record<string, unknown> = { ...base, ...change };
   if (change['flush'] !== undefined) result['flush'] = { ...(base['flush'] as object), ...(change['flush'] as object) };
+  if (change['rejects'] !== undefined) {
+    result['rejects'] = { ...(base['rejects'] as object | undefined), ...(change['rejects'] as object) };
+  }
   if (change['format'] !== undefined && change['format'] !== base['format'] && change['compression'] === undefined) {
     delete result['compression'];
   }
@@ -112,6 +126,12 @@ function eventTime(text: string | undefined): unknown {
   if (text === undefined || !text.includes(':')) return text;
   const at = text.lastIndexOf(':');
   return { field: text.slice(0, at), form: text.slice(at + 1) };
+}
+
+function rejects(mode: string | undefined, budget: string | undefined): Record<string, unknown> | undefined {
+  if (mode === undefined && budget === undefined) return undefined;
+  const [share, rows] = budget?.split(':').map(Number) ?? [];
+  return present({ mode, budget: share === undefined ? undefined : present({ share, rows }) });
 }
 
 async function schema(text: string | undefined): Promise<unknown> {

@@ -27,6 +27,42 @@ function summary(status: DeliveryStatus): string {
   return `${status.state}, ${landed}${rejected}, ${plural(status.pending.records, 'record')} waiting`;
 }
 
+function rejectRule(rule: DeliveryStatus['spec']['rejects']): string {
+  const mode = { reject: 'set aside', suspend: 'suspend the delivery', skip: 'only counted' }[rule?.mode ?? 'reject'];
+  const budget = rule?.budget;
+  return budget === undefined
+    ? mode
+    : `${mode}; at most ${budget.share * 100} % of ${count(budget.rows)} rows in a row`;
+}
+
+function rejected({ rejectedRows, rejects }: DeliveryStatus): string {
+  const replayed = rejects.replayedRows === 0 ? '' : `, ${count(rejects.openRows)} of them open`;
+  const skipped = rejects.skippedRows === 0 ? '' : `; ${plural(rejects.skippedRows, 'row')} skipped`;
+  return `${plural(rejectedRows, 'row')}${replayed}${skipped}`;
+}
+
+const REASONS_SHOWN = 5;
+
+/** Most frequent reasons, and what the newest landings say. */
+function reasonFacts({ rejects }: DeliveryStatus): (readonly [string, string])[] {
+  const { groups, lately } = rejects;
+  const shown = groups
+    .slice(0, REASONS_SHOWN)
+    .map(({ code, column, rejected: set, skipped }) => `${count(set + skipped)} ${reasonName({ code, column })}`);
+  if (shown.length === 0) return [];
+  const more = groups.length > REASONS_SHOWN ? ', …' : '';
+  const newest = lately.groups.reduce((sum, { rows }) => sum + rows, 0);
+  const landings = plural(lately.landings, 'landing');
+  return [
+    ['reasons', `${shown.join(', ')}${more}`],
+    ['lately', `${count(newest)} of ${plural(lately.rows, 'row')} rejected in the last ${landings}`],
+  ];
+}
+
+export function reasonName({ code, column }: { readonly code: string; readonly column?: string | undefined }): string {
+  return column === undefined ? code : `${code} (${column})`;
+}
+
 /** Everything about a delivery, one fact a line. */
 export function details(status: DeliveryStatus, nowMs: number): string[] {
   const { spec } = status;
@@ -47,7 +83,9 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
     ['late', plural(status.lateRows, 'row')],
     ['extra', `${plural(status.extraRows, 'row')} with values in _extra`],
-    ['rejected', plural(status.rejectedRows, 'row')],
+    ['rejects', rejectRule(spec.rejects)],
+    ['rejected', rejected(status)],
+    ...reasonFacts(status),
     ['lost', `up to ${plural(status.lostOffsets, 'record')}`],
     ['waiting', waiting],
     ['oldest', ageText(status.pending.oldestArrivalMs, nowMs)],

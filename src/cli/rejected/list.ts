@@ -4,6 +4,7 @@ import type { Command } from '../command.ts';
 import { deliveryPath } from '../delivery/status-text.ts';
 import { EXIT } from '../exit-code.ts';
 import { count, table } from '../wording.ts';
+import { printGroups } from './groups.ts';
 import type { ReasonCount } from './rejected-rows.ts';
 import { countReasons, rejectedRows } from './rejected-rows.ts';
 
@@ -11,8 +12,8 @@ export const rejectedList: Command = {
   name: 'rejected list',
   summary: 'Counts the rows that could not land, by reason',
   arguments: [{ name: 'delivery', about: 'only this one', optional: true }],
-  options: {},
-  examples: ['lakeward rejected list', 'lakeward rejected list clicks-hourly --json'],
+  options: { group: { about: 'counts of the landing log, over the delivery’s life and lately; reads no rows' } },
+  examples: ['lakeward rejected list', 'lakeward rejected list --group', 'lakeward rejected list clicks-hourly --json'],
   async run(call) {
     const client = call.client();
     const [name] = call.arguments;
@@ -20,6 +21,7 @@ export const rejectedList: Command = {
       name === undefined
         ? (await client.get<{ deliveries: readonly DeliveryStatus[] }>('/v1/deliveries', call.signal)).deliveries
         : [await client.get<DeliveryStatus>(deliveryPath(name), call.signal)];
+    if (call.flag('group')) return printGroups(call, statuses);
     const rows: string[][] = [];
     const counted: { delivery: string; reasons: readonly ReasonCount[] }[] = [];
     for (const { spec } of statuses) {

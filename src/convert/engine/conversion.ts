@@ -51,13 +51,14 @@ export function startConversion(
     numberKey,
     ...spoolBounds(memoryBytes, job.plan.columns.length),
   });
-  const rejected = rejectedFile(job.directory);
+  const rejected = rejectedFile(job.directory, job.rejectWindow);
   const raw = job.format === 'raw' ? openRawFiles(job) : undefined;
   const anyBytes = raw !== undefined && isOpaque({ ...job, fields: layout.fields });
   const checker = rowCheck({ ...job, raw: raw !== undefined, partitions, fields: layout.fields });
   const high = new Map<number, number>();
   const killers = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
   let rows = 0;
+  let rejects = 0;
   let extraRows = 0;
 
   function add(batch: RecordBatch): void {
@@ -100,16 +101,19 @@ export function startConversion(
   function reject(batch: RecordBatch, i: number, { code, reason, column }: Reject): void {
     const key = batch.keys.subarray(i === 0 ? 0 : batch.keyEnds[i - 1], batch.keyEnds[i]) as Buffer;
     const data = batch.data.subarray(i === 0 ? 0 : batch.dataEnds[i - 1], batch.dataEnds[i]) as Buffer;
-    rejected.add({
-      code,
-      reason,
-      column,
-      shard: batch.shard,
-      offset: batch.firstOffset + i,
-      arrival: new Date(batch.arrivals[i] as number).toISOString(),
-      partitionKey: key.toString(),
-      data: data.toString('base64'),
-    });
+    rejected.add(
+      {
+        code,
+        reason,
+        column,
+        shard: batch.shard,
+        offset: batch.firstOffset + i,
+        arrival: new Date(batch.arrivals[i] as number).toISOString(),
+        partitionKey: key.toString(),
+        data: data.toString('base64'),
+      },
+      rows + rejects++,
+    );
   }
 
   async function finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer> {
