@@ -1,5 +1,5 @@
 /**
- * The only place that picks implementations and joins the stages: one process with an embedded broker and a folder as the lake. Opening goes
+ * The only place that picks implementations and joins the stages: one process with an embedded broker, its lake in a folder or a bucket. Opening goes
  * down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
  * deliveries land what fits into the grace, then engines, broker and at last the lock.
  */
@@ -29,6 +29,8 @@ import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
+import type { LakePlace } from './lake-place.ts';
+import { lakePlace } from './lake-place.ts';
 import type { LateLake } from './late-lake.ts';
 import { lateLake } from './late-lake.ts';
 import { openKnownLake } from './open-lake.ts';
@@ -55,6 +57,7 @@ interface Ground {
   /** The deliveries of the configuration. */
   readonly declared: readonly DeliverySpec[];
   readonly clock: Clock;
+  readonly place: LakePlace;
   readonly telemetry: Telemetry;
   readonly shutdown: Shutdown;
 }
@@ -73,13 +76,15 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const clock = systemClock();
   const telemetry = createTelemetry({ level: config.telemetry.level });
   const shutdown = createShutdown({ clock, log: telemetry.log });
+  const place = lakePlace(config.lake, { clock, telemetry });
+  shutdown.opened('lake', async () => place.close());
   const startedMs = clock.nowMs();
   try {
-    const stores = await openStores({ config, declared, clock, telemetry, shutdown });
+    const stores = await openStores({ config, declared, place, clock, telemetry, shutdown });
     const deliveries = await openDeliveries(stores);
     const address = await openFrontDoor(stores, deliveries, startedMs);
     for (const job of backgroundTasks({ ...stores, disk: () => diskOf(config) })) stores.scheduler.add(job);
-    telemetry.log.info('ready', { url: address.url, data: config.data.folder, lake: config.lake.folder });
+    telemetry.log.info('ready', { url: address.url, data: config.data.folder, lake: place.location });
     return { address, close: (reason) => shutdown.close(reason) };
   } catch (error) {
     // The reason for the failed start is what the caller must see, not what went wrong while tidying up after it.
@@ -169,15 +174,19 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
 }
 
 /** A lake that is away is no reason to send producers away: the deliveries open it when it is back. */
-async function startLake({ config, clock, telemetry }: Ground): Promise<LateLake> {
-  const { folder } = config.lake;
+async function startLake({ config, place, clock, telemetry }: Ground): Promise<LateLake> {
   const { lakes, scratch } = dataFolder(config.data.folder);
-  const lake = lateLake(() => openKnownLake({ folder, memory: lakes, scratchFolder: scratch.probes, clock }));
+  const lake = lateLake(() =>
+    openKnownLake({ place, memory: lakes, scratchFolder: scratch.probes, clock, log: telemetry.log }),
+  );
   try {
     await lake.lakeId();
   } catch (error) {
     if (!isLakewardError(error, 'lake-unavailable')) throw error;
-    telemetry.log.warn('the lake cannot be opened, deliveries go on trying', { lake: folder, reason: error.message });
+    telemetry.log.warn('the lake cannot be opened, deliveries go on trying', {
+      lake: place.location,
+      reason: error.message,
+    });
   }
   return lake;
 }
@@ -187,7 +196,7 @@ async function openFrontDoor(
   deliveries: ReturnType<typeof createDeliveries>,
   startedMs: number,
 ): Promise<ServerAddress> {
-  const { config, clock, telemetry, shutdown, broker, catalog } = stores;
+  const { config, place, clock, telemetry, shutdown, broker, catalog } = stores;
   const { host, port, open, keys } = config.server;
   const frontDoor = createFrontDoor({
     broker,
@@ -204,7 +213,8 @@ async function openFrontDoor(
         startedMs,
         nodeVersion: process.versions.node,
         dataFolder: config.data.folder,
-        lake: config.lake.folder,
+        lake: place.location,
+        guarantee: place.guarantee,
         roles: ['ingest', 'deliver'],
         disk,
         memoryBytes: process.memoryUsage.rss(),

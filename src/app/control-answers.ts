@@ -30,6 +30,7 @@ export interface ServerStatus {
   readonly nodeVersion: string;
   readonly dataFolder: string;
   readonly lake: string;
+  readonly guarantee: 'exactly-once' | 'at-least-once';
   readonly roles: readonly string[];
   readonly streams: readonly StreamView[];
   readonly deliveries: readonly DeliveryStatus[];

@@ -1,14 +1,17 @@
 /**
- * Opens the lake and asks whether exactly-once can rest on it. The data folder remembers which lake was in which folder, so that a lake that
- * was emptied or swapped while no server ran is noticed: its deliveries suspend and say so, and nothing lands twice.
+ * Opens the lake and asks whether exactly-once can rest on it. The data folder remembers which lake was in which place, so that a lake that
+ * was emptied or swapped while no server ran is noticed: its deliveries suspend and say so, and nothing lands twice. A store that breaks
+ * a condition is refused, or, where the operator said so, used and labelled at-least-once.
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLake } from '../landing/lake-identity.ts';
 import { probeLake } from '../landing/probe.ts';
-import { openFileStore } from '../lake/file/file-store.ts';
+import { isLakewardError } from '../model/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
+import type { Log } from '../ports/telemetry.ts';
+import type { LakePlace } from './lake-place.ts';
 
 export interface OpenedLake {
   readonly lake: LakeStore;
@@ -16,25 +19,36 @@ export interface OpenedLake {
 }
 
 export interface OpenLakeOptions {
-  readonly folder: string;
+  readonly place: LakePlace;
   /** The file that remembers. */
   readonly memory: string;
   /** For the probe's file. */
   readonly scratchFolder: string;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** Throws `lake-unavailable`, `lake-unsuitable`. */
-export async function openKnownLake({ folder, memory, scratchFolder, clock }: OpenLakeOptions): Promise<OpenedLake> {
-  const lake = await openFileStore({ folder, clock });
+export async function openKnownLake(options: OpenLakeOptions): Promise<OpenedLake> {
+  const { place, memory, clock } = options;
+  const lake = (await place.open()).store();
   const known = await readMemory(memory);
-  const remembered = known[folder];
+  const remembered = known[place.location];
+  if (remembered === undefined || place.probesAlways) await checkConditions(lake, options);
   // Whether the lake still is the one remembered is asked by every delivery before it lands.
   if (remembered !== undefined) return { lake, lakeId: remembered };
-  await probe(lake, scratchFolder, clock);
   const lakeId = await openLake(lake, { clock });
-  await writeMemory(memory, { ...known, [folder]: lakeId });
+  await writeMemory(memory, { ...known, [place.location]: lakeId });
   return { lake, lakeId };
+}
+
+async function checkConditions(lake: LakeStore, { place, scratchFolder, clock, log }: OpenLakeOptions): Promise<void> {
+  try {
+    await probe(lake, scratchFolder, clock);
+  } catch (error) {
+    if (place.guarantee === 'exactly-once' || !isLakewardError(error, 'lake-unsuitable')) throw error;
+    log.warn('rows may land twice in this lake', { lake: place.location, reason: error.message });
+  }
 }
 
 async function probe(lake: LakeStore, scratchFolder: string, clock: Clock): Promise<void> {
@@ -50,7 +64,7 @@ async function probe(lake: LakeStore, scratchFolder: string, clock: Clock): Prom
   }
 }
 
-/** `lakes.json`: an object of lake folder to lake id. Written by the server alone; an operator removes a line to accept another lake. */
+/** `lakes.json`: an object of the lake's place to lake id. Written by the server alone; an operator removes a line to accept another lake. */
 async function readMemory(path: string): Promise<Readonly<Record<string, string>>> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;

@@ -24,7 +24,7 @@ export const status: Command = {
     terminal.data(
       `data     ${server.dataFolder} (${size(server.disk.freeBytes)} free, ${size(server.disk.reserveBytes)} kept in reserve)`,
     );
-    terminal.data(`lake     ${server.lake}`);
+    terminal.data(`lake     ${server.lake} (${server.guarantee})`);
     if (server.streams.length > 0) {
       terminal.data('');
       const rows = server.streams.map((it) => [it.name, count(it.shards.length), count(it.records), size(it.bytes)]);

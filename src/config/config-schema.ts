@@ -27,6 +27,10 @@ const RETENTION_HOURS = {
   default: LIMITS.retentionMsDefault / 3_600_000,
 };
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export const GUARANTEES = ['exactly-once', 'at-least-once'] as const;
+const BUCKET_PATTERN = '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+/** No segment is empty, `.` or `..`. */
+const PREFIX_PATTERN = '^(?!.*(^|/)\\.{1,2}(/|$))[^/\\\\]+(/[^/\\\\]+)*/?$';
 const ENGINES_MAX = 16;
 
 const text = (description: string, options: { default?: string; pattern?: string }, notes: LeafNotes) =>
@@ -107,6 +111,40 @@ const STREAM = section('One stream.', {
   retentionHours: integer('How long records are kept.', RETENTION_HOURS),
 });
 
+const S3_LAKE = section('A lake in a bucket, in place of `lake.folder`.', {
+  bucket: text('Bucket of the lake.', { pattern: BUCKET_PATTERN }, { accepted: '3-63 of a-z 0-9 . -' }),
+  prefix: Type.Optional(
+    text(
+      'Folder of the lake in the bucket.',
+      { pattern: PREFIX_PATTERN },
+      { accepted: 'folders with / between them', defaultText: 'the whole bucket' },
+    ),
+  ),
+  region: Type.Optional(
+    text('Region of the bucket.', {}, { accepted: 'a region', defaultText: '`AWS_REGION`, or the profile' }),
+  ),
+  endpoint: Type.Optional(
+    text(
+      'Address of a store other than AWS.',
+      { pattern: '^https?://[^/?#]+/?$' },
+      { accepted: 'http(s)://host:port', defaultText: 'AWS' },
+    ),
+  ),
+  pathStyle: flag('Asks for `endpoint/bucket` rather than `bucket.endpoint`; most stores of your own need it.'),
+  ca: Type.Optional(
+    text(
+      'File with the certificates (PEM) of the authority to trust.',
+      {},
+      { accepted: 'a file', path: true, defaultText: "the system's" },
+    ),
+  ),
+  guarantee: oneOf(
+    'What is asked of the store. `at-least-once` also takes one without conditional writes: rows may land twice.',
+    GUARANTEES,
+    'exactly-once',
+  ),
+});
+
 export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
   server: section('Where the server listens and who may come in.', {
     host: text(
@@ -137,6 +175,7 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
   }),
   lake: section('Where files land.', {
     folder: Type.Optional(path('Folder of the lake.', {}, '`lake` in `data.folder`')),
+    s3: Type.Optional(S3_LAKE),
   }),
   log: section('The log of the streams.', {
     segmentBytes: size('Size of a segment file; retention frees whole segments.', {

@@ -10,6 +10,12 @@ export function listeningProblems({ server }: ConfigValues): ConfigProblem[] {
   return [{ path: 'server.host', value: server.host, accepted }];
 }
 
+/** A lake lies in one place. */
+export function lakeProblems({ lake }: ConfigValues): ConfigProblem[] {
+  if (lake.folder === undefined || lake.s3 === undefined) return [];
+  return [{ path: 'lake.folder', value: lake.folder, accepted: 'one of lake.folder and lake.s3, not both' }];
+}
+
 /** Names that must tell their things apart. */
 export function repeatedNames({ server, streams, deliveries }: ConfigValues): ConfigProblem[] {
   return [

@@ -7,10 +7,10 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { type ConfigProblem, configInvalid } from './config-problem.ts';
-import type { LOG_LEVELS } from './config-schema.ts';
+import type { GUARANTEES, LOG_LEVELS } from './config-schema.ts';
 import type { ConfigValues } from './config-schema.ts';
 import { type Environment, processEnvironment } from './environment.ts';
-import { listeningProblems, repeatedNames } from './joint-rules.ts';
+import { lakeProblems, listeningProblems, repeatedNames } from './joint-rules.ts';
 import { type Flags, withOverrides } from './overrides.ts';
 import { isObject, readValues } from './read-values.ts';
 
@@ -18,6 +18,20 @@ const DEFAULT_FILE = 'lakeward.yaml';
 const ENGINES_DEFAULT_MAX = 4;
 /** Bounds what aliases in a file can blow up to. */
 const YAML_ALIASES_MAX = 100;
+
+/** A lake in a bucket; what is absent is found by the SDK. */
+export interface S3LakeConfig {
+  readonly bucket: string;
+  readonly prefix?: string;
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly pathStyle: boolean;
+  /** Absolute path. */
+  readonly ca?: string;
+  readonly guarantee: (typeof GUARANTEES)[number];
+}
+
+export type LakeConfig = { readonly folder: string } | { readonly s3: S3LakeConfig };
 
 export interface Config {
   /** Absolute path of the file read; absent when there is none. */
@@ -30,7 +44,7 @@ export interface Config {
     readonly drainMs: number;
   };
   readonly data: { readonly folder: string; readonly reserveBytes: number };
-  readonly lake: { readonly folder: string };
+  readonly lake: LakeConfig;
   readonly log: { readonly segmentBytes: number; readonly groupBytes: number };
   readonly convert: { readonly engines: number; readonly memoryBytes: number };
   readonly telemetry: { readonly level: (typeof LOG_LEVELS)[number] };
@@ -67,7 +81,8 @@ export async function loadConfig(
   const folder = text === undefined ? workingFolder : dirname(file);
 
   const { values, problems } = readValues(withOverrides(written, { flags, env, folder: workingFolder }), folder);
-  const joint = problems.length > 0 ? [] : [...listeningProblems(values), ...repeatedNames(values)];
+  const joint =
+    problems.length > 0 ? [] : [...listeningProblems(values), ...lakeProblems(values), ...repeatedNames(values)];
   const deliveries = Array.isArray(values?.deliveries) ? await readSchemas(values.deliveries, folder) : noDeliveries;
   const told = [...problems, ...joint, ...deliveries.problems];
   const all = [...told, ...notYetTold(told, checkDeliveries(deliveries.read))];
@@ -92,11 +107,11 @@ function testAids(env: Environment): Config['testing'] {
 }
 
 function settingsOf(values: ConfigValues): Omit<Config, 'file' | 'deliveries' | 'testing'> {
-  const { server, data, lake, log, convert, telemetry, streams } = values;
+  const { server, data, log, convert, telemetry, streams } = values;
   return {
     server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
     data: { folder: data.folder, reserveBytes: data.reserve },
-    lake: { folder: lake.folder ?? join(data.folder, 'lake') },
+    lake: lakeOf(values),
     log: { segmentBytes: log.segmentBytes, groupBytes: log.groupBytes },
     convert: { engines: convert.engines ?? defaultEngines(), memoryBytes: convert.memory },
     telemetry: { level: telemetry.level as Config['telemetry']['level'] },
@@ -106,6 +121,12 @@ function settingsOf(values: ConfigValues): Omit<Config, 'file' | 'deliveries' | 
       retentionMs: retentionHours * 3_600_000,
     })),
   };
+}
+
+function lakeOf({ lake, data }: ConfigValues): LakeConfig {
+  const { folder, s3 } = lake;
+  if (s3 === undefined) return { folder: folder ?? join(data.folder, 'lake') };
+  return { s3: { ...s3, guarantee: s3.guarantee as S3LakeConfig['guarantee'] } };
 }
 
 /** One core is left to the front door and the log. */

@@ -47,6 +47,7 @@ export function readValues(written: unknown, folder: string): ReadResult {
         const at = join(path, key);
         if ((value[key] ?? undefined) === undefined && isMissing(node, key, child))
           return [key, refuse(child, at, undefined)];
+        if ((value[key] ?? undefined) === undefined && isLeftOut(node, key, child)) return [key, undefined];
         return [key, read(child, at, value[key])];
       }),
     );
@@ -75,6 +76,11 @@ export function readValues(written: unknown, folder: string): ReadResult {
 /** Whether a key that is not written has nothing to stand in for it. */
 function isMissing(parent: SchemaNode, key: string, node: SchemaNode): boolean {
   return parent.required?.includes(key) === true && node.default === undefined && node.properties === undefined;
+}
+
+/** Whether a section that is not written is not there at all, rather than full of its defaults. */
+function isLeftOut(parent: SchemaNode, key: string, node: SchemaNode): boolean {
+  return node.properties !== undefined && parent.required?.includes(key) !== true;
 }
 
 function accepts(node: SchemaNode): string {

@@ -64,6 +64,8 @@ export interface ServerStatusFacts {
   readonly nodeVersion: string;
   readonly dataFolder: string;
   readonly lake: string;
+  /** What landing there promises. */
+  readonly guarantee: 'exactly-once' | 'at-least-once';
   readonly roles: readonly string[];
   readonly disk: { readonly freeBytes: number; readonly reserveBytes: number };
   readonly memoryBytes: number;

@@ -65,6 +65,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
       nodeVersion: process.versions.node,
       dataFolder: '/data',
       lake: '/lake',
+      guarantee: 'exactly-once' as const,
       roles: ['ingest'],
       disk: { freeBytes: 1, reserveBytes: 0 },
       memoryBytes: 1,

@@ -1,0 +1,115 @@
+/**
+ * Where the lake lies and how it is reached: a folder, or a bucket with everything around it that a store over a network needs. Stores
+ * of one place share their connection, the bound on their calls and their pace, so that one more store costs nothing: a delivery that
+ * stores its objects in its own way gets a store of its own.
+ */
+import { readFile } from 'node:fs/promises';
+import type { LakeConfig, S3LakeConfig } from '../config/load.ts';
+import { openFileStore } from '../lake/file/file-store.ts';
+import type { ObjectSettings } from '../lake/s3/requests.ts';
+import { countRequests } from '../lake/s3/request-metrics.ts';
+import { connectS3 } from '../lake/s3/s3-client.ts';
+import { createS3Store } from '../lake/s3/s3-store.ts';
+import { countingStore } from '../lake/wrap/counting-store.ts';
+import { callLimit, limitedStore } from '../lake/wrap/limited-store.ts';
+import { retryingStore } from '../lake/wrap/retrying-store.ts';
+import { storePace } from '../lake/wrap/store-pace.ts';
+import { LakewardError } from '../model/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LakeStore } from '../ports/lake-store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+
+/** Connections to the store, and those that one delivery's files can take. */
+const CALLS = { total: 64, perPrefix: 48 };
+
+export interface LakePlace {
+  /** A folder, or `s3://bucket/prefix`: for people, and the name the data folder remembers the lake by. */
+  readonly location: string;
+  readonly guarantee: S3LakeConfig['guarantee'];
+  /** Whether the store is asked for its conditions at every start, not at the first alone. */
+  readonly probesAlways: boolean;
+  /** Opens what all stores share. Throws `lake-unavailable`; to be called again then. */
+  open(): Promise<OpenPlace>;
+  close(): void;
+}
+
+export interface OpenPlace {
+  /** A store that stores its objects so; a folder has no settings. */
+  store(settings?: ObjectSettings): LakeStore;
+}
+
+interface Room {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+export function lakePlace(config: LakeConfig, room: Room): LakePlace {
+  const place = 'folder' in config ? folderPlace(config.folder, room) : bucketPlace(config.s3, room);
+  const label = room.telemetry.gauge({
+    name: 'lakeward_lake_exactly_once',
+    help: '1 when landing in the lake is exactly-once, 0 when the configuration lets it be at-least-once.',
+  });
+  label.set(place.guarantee === 'exactly-once' ? 1 : 0);
+  return place;
+}
+
+function folderPlace(folder: string, { clock, telemetry }: Room): LakePlace {
+  return {
+    location: folder,
+    guarantee: 'exactly-once',
+    probesAlways: false,
+    async open() {
+      const store = countingStore(await openFileStore({ folder, clock }), { clock, telemetry });
+      return { store: () => store };
+    },
+    close: () => undefined,
+  };
+}
+
+function bucketPlace(config: S3LakeConfig, { clock, telemetry }: Room): LakePlace {
+  const { bucket, prefix, guarantee } = config;
+  const limit = callLimit(CALLS);
+  const pace = storePace(clock);
+  let opened: ReturnType<typeof connectS3> | undefined;
+
+  async function connect(): Promise<NonNullable<typeof opened>> {
+    const ca = config.ca === undefined ? undefined : await certificates(config.ca);
+    if (opened !== undefined) return opened;
+    opened = connectS3({ ...config, ca });
+    countRequests(opened.client, telemetry);
+    return opened;
+  }
+
+  return {
+    location: locationOf(config),
+    guarantee,
+    // What answers at an address can be another program, or another version, tomorrow.
+    probesAlways: true,
+    async open() {
+      const connection = await connect();
+      return {
+        store(settings) {
+          const bare = createS3Store({ connection, bucket, prefix, clock, settings });
+          const counted = countingStore(bare, { clock, telemetry });
+          return retryingStore(limitedStore(counted, limit), { clock, telemetry, pace });
+        },
+      };
+    },
+    close: () => opened?.close(),
+  };
+}
+
+/** The address tells equal names at different stores apart. */
+function locationOf({ bucket, prefix = '', endpoint }: S3LakeConfig): string {
+  const path = `s3://${bucket}/${prefix.replace(/\/$/, '')}`.replace(/\/$/, '');
+  return endpoint === undefined ? path : `${path} at ${endpoint.replace(/\/$/, '')}`;
+}
+
+async function certificates(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const message = `the file of lake.s3.ca cannot be read (${(cause as Error).message})`;
+    throw new LakewardError('lake-unavailable', message, { cause });
+  }
+}
