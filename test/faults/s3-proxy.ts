@@ -76,6 +76,9 @@ export function seededFaults(
   return ({ method, path, headers, turn }) => {
     const hash = createHash('sha1').update(`${seed} ${method} ${path} ${turn}`).digest();
     if (hash.readUInt32BE(0) / 2 ** 32 >= share) return undefined;
+    // What can only happen to a few requests happens to those more often.
+    const rare = kinds.includes('conflict') && fits('conflict', method, headers);
+    if (rare && hash[8] !== undefined && hash[8] < 64) return 'conflict';
     const fitting = kinds.filter((kind) => fits(kind, method, headers));
     return fitting[hash.readUInt32BE(4) % fitting.length];
   };

@@ -5,7 +5,7 @@
 import { openLake } from '../../src/landing/lake-identity.ts';
 import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { LostFiles } from '../../src/landing/repair.ts';
-import type { LandingRules } from '../../src/landing/room.ts';
+import type { LandingRules, LandingTuning } from '../../src/landing/room.ts';
 import { isLakewardError } from '../../src/model/errors.ts';
 import type { LakePath } from '../../src/model/lake-path.ts';
 import { asOffset, asShard, asStreamId, type Offset, type ShardIndex } from '../../src/model/stream.ts';
@@ -19,12 +19,13 @@ export interface Simulation {
   /** Records of each shard. */
   readonly shards: readonly number[];
   readonly rules?: Partial<LandingRules>;
+  readonly tuning?: Partial<LandingTuning>;
   /** Whether the store may have lost a stage; without that, nobody may conclude that one is lost. */
   readonly lossy: boolean;
   /** The lake as one process sees it. */
   open(actor: Actor): Promise<LakeStore>;
   /** The lake as an onlooker sees it, without faults. */
-  onlooker(): Promise<LakeStore>;
+  onlooker(): Promise<Pick<LakeStore, 'list' | 'read'>>;
   /** Makes a local file with this content for a process. */
   local(actor: Actor, content: string): Promise<string>;
 }
@@ -102,7 +103,7 @@ async function openLog(simulation: Simulation, actor: Actor, store: LakeStore): 
     start: async () => new Map(),
     rebuild: (lost) => rebuild(simulation, actor, lost),
     step: () => world.turn(actor, () => undefined),
-    tuning: TUNING,
+    tuning: { ...TUNING, ...simulation.tuning },
     ...(rules === undefined ? {} : { rules }),
   });
 }

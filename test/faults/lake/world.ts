@@ -43,16 +43,31 @@ export interface World {
   calm(): Promise<void>;
 }
 
-const TURNS_MAX = 20_000;
+/** How a world keeps step with what is no turn of it: by default with code that waits for nothing else. */
+export interface Pace {
+  readonly startMs: number;
+  /** Lets the processes come to their next turns. */
+  readonly breath: () => Promise<void>;
+  /** So many breaths without a turn mean that nobody will ask for one. */
+  readonly breathsMax: number;
+}
 
-export function seededWorld(seed: number, budget: Budget, powerCut: () => void = () => undefined): World {
+const TURNS_MAX = 20_000;
+const PACE: Pace = { startMs: 1_800_000_000_000, breath: immediate, breathsMax: 20 };
+
+export function seededWorld(
+  seed: number,
+  budget: Budget,
+  powerCut: () => void = () => undefined,
+  { startMs, breath, breathsMax }: Pace = PACE,
+): World {
   const random = mulberry(seed);
   const chance = (probability: number): boolean => random() < probability;
   const actors: Actor[] = [];
   let pending: Turn[] = [];
   let late: (() => unknown)[] = [];
   let turns = 0;
-  let nowMs = 1_800_000_000_000;
+  let nowMs = startMs;
   let ids = 0;
   let faults = true;
 
@@ -123,7 +138,7 @@ export function seededWorld(seed: number, budget: Budget, powerCut: () => void =
     async run(done) {
       let idle = 0;
       for (;;) {
-        await immediate();
+        await breath();
         if (done()) return;
         if (turns++ > TURNS_MAX) throw new Error('the world does not come to an end');
         nowMs += Math.floor(random() * 40);
@@ -133,7 +148,7 @@ export function seededWorld(seed: number, budget: Budget, powerCut: () => void =
         if (awake.length === 0) awake = pending;
         const turn = awake[Math.floor(random() * awake.length)];
         if (turn === undefined) {
-          if (idle++ > 20) throw new Error('every process waits for something that never comes');
+          if (idle++ > breathsMax) throw new Error('every process waits for something that never comes');
           continue;
         }
         idle = 0;
