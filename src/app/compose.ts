@@ -21,8 +21,10 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Converter } from '../ports/converter.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
+import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { intervalScheduler } from '../schedule/interval/interval-scheduler.ts';
+import { schemaRegistry } from '../schema/registry.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import { backgroundTasks } from './background-tasks.ts';
 import { crashStep } from './crash-step.ts';
@@ -67,6 +69,7 @@ interface Stores extends Ground {
   readonly converter: Converter;
   readonly broker: Broker;
   readonly catalog: Catalog;
+  readonly schemas: Schemas;
   readonly scheduler: Scheduler;
 }
 
@@ -129,7 +132,8 @@ async function openStores(ground: Ground): Promise<Stores> {
 
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
-  return { ...ground, converter, broker, catalog, scheduler };
+  const schemas = schemaRegistry({ catalog, clock });
+  return { ...ground, converter, broker, catalog, schemas, scheduler };
 }
 
 /** Engines take longest to start, so they start beside everything else; the deliveries wait for them. */
@@ -196,12 +200,13 @@ async function openFrontDoor(
   deliveries: ReturnType<typeof createDeliveries>,
   startedMs: number,
 ): Promise<ServerAddress> {
-  const { config, place, clock, telemetry, shutdown, broker, catalog } = stores;
+  const { config, place, clock, telemetry, shutdown, broker, catalog, schemas } = stores;
   const { host, port, open, keys } = config.server;
   const frontDoor = createFrontDoor({
     broker,
     catalog,
     deliveries,
+    schemas,
     clock,
     telemetry,
     server: { host, port, open, keys },

@@ -3,10 +3,10 @@
  */
 import type { CatalogEdit, CatalogKind, CatalogState } from '../ports/catalog.ts';
 
-export const CATALOG_KINDS: readonly CatalogKind[] = ['stream', 'delivery', 'plan'];
+export const CATALOG_KINDS: readonly CatalogKind[] = ['stream', 'delivery', 'plan', 'schema'];
 
 export function emptyState(): CatalogState {
-  return { version: 0, stream: new Map(), delivery: new Map(), plan: new Map() };
+  return { version: 0, stream: new Map(), delivery: new Map(), plan: new Map(), schema: new Map() };
 }
 
 /** The state one version on, with all edits applied in order. */

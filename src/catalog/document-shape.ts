@@ -3,6 +3,8 @@
  * a faulty caller nor a hand-edited file can put a broken shard map in front of the broker. Gives the first complaint, with
  * the path of the value, or undefined. Extra keys pass: a newer version may have written them.
  */
+import type { SchemaDocument } from '../model/schema.ts';
+import { COMPATIBILITY_MODES } from '../model/schema.ts';
 import type { CatalogEdit, CatalogKind } from '../ports/catalog.ts';
 
 type Shape = (value: unknown, path: string) => string | undefined;
@@ -64,6 +66,22 @@ const spec = object({
 
 const column = object({ name: text, type: object({ kind: text }), nullable: flag });
 
+const compatibility = oneOf(...COMPATIBILITY_MODES);
+const SCHEMA_DOCUMENTS: Readonly<Record<SchemaDocument['is'], Shape>> = {
+  schema: object({ id: count, text, createdMs: count }),
+  subject: object({
+    subject: text,
+    versions: list(object({ version: count, id: count, createdMs: count, deleted: optional(flag) })),
+    nextVersion: count,
+    compatibility: optional(compatibility),
+  }),
+  settings: object({ compatibility }),
+};
+
+const schema: Shape = (value, path) =>
+  object({ is: oneOf(...Object.keys(SCHEMA_DOCUMENTS)) })(value, path) ??
+  SCHEMA_DOCUMENTS[(value as SchemaDocument).is](value, path);
+
 const DOCUMENTS: Readonly<Record<CatalogKind, Shape>> = {
   stream: object({ name: text, id: text, createdMs: count, retentionMs: count, shards: list(shard) }),
   delivery: object({ spec, owner: oneOf('file', 'api'), createdMs: count, paused: flag }),
@@ -72,6 +90,7 @@ const DOCUMENTS: Readonly<Record<CatalogKind, Shape>> = {
     plan: object({ version: count, columns: list(column), misfit: oneOf('reject', 'extra') }),
     createdMs: count,
   }),
+  schema,
 };
 
 /** The first thing wrong with an edit, at `path`. */

@@ -6,6 +6,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
+import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { bytesInFlight } from './admission/bytes-in-flight.ts';
 import { bearerCheck } from './auth/bearer.ts';
@@ -28,6 +29,7 @@ export interface FrontDoorOptions {
   readonly broker: Broker;
   readonly catalog: Catalog;
   readonly deliveries: Deliveries;
+  readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly server: ServerConfig;
@@ -127,6 +129,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         telemetry,
         checkBearer,
         deliveries: options.deliveries,
+        schemas: options.schemas,
         status: options.status,
         closing: closing.signal,
       });

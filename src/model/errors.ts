@@ -142,6 +142,11 @@ export const ERRORS = {
     retryable: false,
     meaning: 'A record with its key exceeds the limit of a record; split it or store a reference.',
   },
+  'registry-full': {
+    status: 409,
+    retryable: false,
+    meaning: 'The schema registry holds as much as it may; ids are kept for ever, so use fewer different schemas.',
+  },
   'reject-budget-exceeded': {
     status: 409,
     retryable: false,
@@ -154,10 +159,31 @@ export const ERRORS = {
     meaning:
       'A row cannot land and the delivery is told to stop at the first; change its schema or its reject mode, then resume it.',
   },
+  'schema-deleted': {
+    status: 409,
+    retryable: false,
+    meaning: 'The subject or version is deleted already; ask for its permanent deletion to remove it for good.',
+  },
+  'schema-incompatible': {
+    status: 409,
+    retryable: false,
+    meaning:
+      'The schema does not fit the versions before it; the message names the field and why. Mend it, or change the mode of the subject.',
+  },
   'schema-invalid': {
     status: 400,
     retryable: false,
     meaning: 'The schema cannot be used; the message names the field and why.',
+  },
+  'schema-not-deleted': {
+    status: 409,
+    retryable: false,
+    meaning: 'Only a subject or version that was deleted before is deleted for good; delete it first.',
+  },
+  'schema-not-found': {
+    status: 404,
+    retryable: false,
+    meaning: 'No such schema or version is registered; `lakeward schema list` shows what is.',
   },
   'server-unreachable': {
     status: 503,
@@ -178,6 +204,11 @@ export const ERRORS = {
   'stream-exists': { status: 409, retryable: false, meaning: 'A stream of this name exists; choose another name.' },
   'stream-in-use': { status: 409, retryable: false, meaning: 'Deliveries read this stream; delete them first.' },
   'stream-not-found': { status: 404, retryable: false, meaning: 'No stream has this name; create it first.' },
+  'subject-not-found': {
+    status: 404,
+    retryable: true,
+    meaning: 'No schema is registered under this subject; `lakeward schema register` makes the first version.',
+  },
   unauthorized: { status: 401, retryable: false, meaning: 'The request carries no valid key.' },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -49,4 +49,12 @@ export const LIMITS = {
   /** Columns of one schema, and of an inferred one. */
   columnsMax: 1000,
   columnsInferredMax: 256,
+  /** Subject of schemas, characters. */
+  subjectCharsMax: 255,
+  /** JSON text of one registered schema. */
+  schemaBytesMax: 512 * KIB,
+  /** All registered schemas together: engines read them whole. */
+  registryBytesMax: 16 * MIB,
+  /** Versions of one subject, deleted ones among them. */
+  subjectVersionsMax: 1000,
 } as const;

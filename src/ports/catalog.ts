@@ -1,8 +1,9 @@
 /**
- * What exists: streams, deliveries, column plans. One version number over everything; a change names the version it was made
+ * What exists: streams, deliveries, column plans, schemas. One version number over everything; a change names the version it was made
  * on, so that several documents change together or not at all (a split is one change).
  */
 import type { DeliveryDocument, PlanDocument } from '../model/delivery.ts';
+import type { SchemaDocument } from '../model/schema.ts';
 import type { StreamDocument } from '../model/stream.ts';
 import type { CallOptions } from './call-options.ts';
 
@@ -13,6 +14,8 @@ export interface CatalogDocuments {
   readonly delivery: DeliveryDocument;
   /** By delivery name: the newest plan; earlier versions stay under `<delivery>@<version>`. */
   readonly plan: PlanDocument;
+  /** `id/<id>`, `subject/<subject>`, `settings`. */
+  readonly schema: SchemaDocument;
 }
 export type CatalogKind = keyof CatalogDocuments;
 
@@ -22,6 +25,7 @@ export interface CatalogState {
   readonly stream: ReadonlyMap<string, StreamDocument>;
   readonly delivery: ReadonlyMap<string, DeliveryDocument>;
   readonly plan: ReadonlyMap<string, PlanDocument>;
+  readonly schema: ReadonlyMap<string, SchemaDocument>;
 }
 
 /** Sets one document, or removes it when `document` is absent. */

@@ -11,6 +11,7 @@ import { LakewardError } from '../../src/model/errors.ts';
 import type { Broker } from '../../src/ports/broker.ts';
 import type { Catalog } from '../../src/ports/catalog.ts';
 import type { Deliveries } from '../../src/ports/deliveries.ts';
+import { schemaRegistry } from '../../src/schema/registry.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 
 export interface OpenDoor extends AsyncDisposable {
@@ -51,6 +52,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
     catalog,
     clock,
     telemetry,
+    schemas: schemaRegistry({ catalog, clock }),
     deliveries: { status: async () => [], ...options.deliveries } as Deliveries,
     server: {
       host: options.host ?? '127.0.0.1',

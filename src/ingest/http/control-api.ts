@@ -15,7 +15,10 @@ import { deliveryRoutes } from './delivery-routes.ts';
 import { processRoutes } from './process-routes.ts';
 import { nestingOf } from './record-spans.ts';
 import type { ControlApiOptions, Route } from './route.ts';
+import { REGISTRY_TYPES, isRegistryPath, registryAnswer } from './registry-wire.ts';
+import { schemaRoutes } from './schema-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
+import { subjectRoutes } from './subject-routes.ts';
 
 export interface ControlApi {
   handle(exchange: Exchange): void;
@@ -24,6 +27,8 @@ export interface ControlApi {
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 const BODY_BYTES_MAX = MIB;
+/** One character, percent-encoded. */
+const ENCODED_CHAR_MAX = 12;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
   const exchanges = new WeakMap<Request | IncomingMessage, Exchange>();
@@ -37,7 +42,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     exposeHeadRoutes: false,
     genReqId: (raw) => exchanges.get(raw)?.requestId ?? '',
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
-    routerOptions: { maxParamLength: LIMITS.nameCharsMax * 3, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: LIMITS.subjectCharsMax * ENCODED_CHAR_MAX, ignoreTrailingSlash: true },
   });
   acceptJson(app);
   app.setErrorHandler((error, request, reply) => answerError(asLakewardError(error), { request, reply, options }));
@@ -48,7 +53,13 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
       options,
     }),
   );
-  const routes = [...streamRoutes(options), ...deliveryRoutes(options), ...processRoutes(options)];
+  const routes = [
+    ...streamRoutes(options),
+    ...deliveryRoutes(options),
+    ...schemaRoutes(options),
+    ...subjectRoutes(options),
+    ...processRoutes(options),
+  ];
   for (const route of routes) addRoute(app, route, { options, exchanges });
   refuseOtherMethods(app, routes);
   await app.ready();
@@ -116,13 +127,17 @@ function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): voi
 function acceptJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) return done(null, undefined);
-    if (nestingOf(body) > LIMITS.jsonDepthMax) {
-      return done(new LakewardError('body-invalid', `JSON is nested at most ${LIMITS.jsonDepthMax} deep`), undefined);
-    }
-    return parse(request, body.toString(), done);
-  });
+  app.addContentTypeParser(
+    ['application/json', ...REGISTRY_TYPES],
+    { parseAs: 'buffer' },
+    (request, body: Buffer, done) => {
+      if (body.length === 0) return done(null, undefined);
+      if (nestingOf(body) > LIMITS.jsonDepthMax) {
+        return done(new LakewardError('body-invalid', `JSON is nested at most ${LIMITS.jsonDepthMax} deep`), undefined);
+      }
+      return parse(request, body.toString(), done);
+    },
+  );
 }
 
 function asLakewardError(error: unknown): LakewardError {
@@ -148,7 +163,8 @@ function answerError(
   if (problem.code === 'internal') {
     options.telemetry.log.error('request failed', { room: 'ingest', requestId: request.id, error: problem.cause });
   }
-  const { status, headers, body } = errorAnswer(problem, request.id);
+  const answer = errorAnswer(problem, request.id);
+  const { status, headers, body } = isRegistryPath(request.url) ? registryAnswer(problem, answer) : answer;
   count(request, { status, code: problem.code, options });
   return reply.code(status).headers(headers).send(body);
 }

@@ -2,6 +2,7 @@
 import type { Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Deliveries } from '../../ports/deliveries.ts';
+import type { Schemas } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { IngestMetrics } from '../ingest-metrics.ts';
 import type { ServerStatusFacts } from '../server-options.ts';
@@ -11,6 +12,7 @@ export interface ControlApiOptions {
   readonly broker: Broker;
   readonly streams: Streams;
   readonly deliveries: Deliveries;
+  readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly metrics: IngestMetrics;
