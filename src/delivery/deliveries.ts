@@ -76,7 +76,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
   }
 
   const stage: DeliveryStage = {
-    parse: parseDeliverySpec,
+    parse: (input) => parseDeliverySpec(input, room.offers),
     async create(spec, call) {
       creation(room.catalog.read(), spec, room.clock.nowMs());
       const landedBefore = await hasLandingLog(room, spec, call);

@@ -8,6 +8,7 @@ import { LakewardError, isLakewardError } from '../model/errors.ts';
 
 const SUSPENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'incarnation-mismatch',
+  'key-missing',
   'lake-unsuitable',
   'landing-log-damaged',
   'layout-invalid',

@@ -12,6 +12,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { ConvertedFile, ConvertResult } from '../ports/converter.ts';
 import { convertJob } from './convert-job.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import { encryptedExtension, objectOf, shownFacts } from './object-settings.ts';
 import { planOfVersion } from './plan-keeper.ts';
 import type { RangeReader } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
@@ -63,18 +64,22 @@ async function stageRebuilt(
   const files: Rebuilt['files'][number][] = [];
   for (const { local, ...file } of matching(spec, lost, made.converted)) {
     const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
-    const name = dataFileName(parts, files.length, extensionOf(spec.format, spec.compression));
-    const handle = await lost.stage({ local, name, directory });
+    const extension = `${extensionOf(spec.format, spec.compression)}${encryptedExtension(spec)}`;
+    const name = dataFileName(parts, files.length, extension);
+    const facts = { kind: 'data', partition: file.partition, planVersion: lost.planVersion, rows: file.rows } as const;
+    const handle = await lost.stage({ local, name, directory, ...objectOf(spec, facts) });
     const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
     const closedBecause = lost.files[0]?.closedBecause ?? 'request';
-    files.push({ ...file, ...closing, handle, planVersion: lost.planVersion, closedBecause });
+    files.push({ ...shownFacts(spec, file), ...closing, handle, planVersion: lost.planVersion, closedBecause });
   }
   if (lost.rejected.length === 0) return { files, rejected: [] };
   const rejected = made.converted.rejected;
   if (rejected?.rows !== rowsOf(lost.rejected)) throw mismatch(spec, 'the rejected rows differ');
   const { local, rows, bytes, reasons } = rejected;
   const directory = rejectedFolder(spec.name, firstArrivalMs);
-  const handle = await lost.stage({ local, name: rejectedFileName(parts), directory });
+  const facts = { kind: 'rejected', partition: '', planVersion: lost.planVersion, rows } as const;
+  const name = `${rejectedFileName(parts)}${encryptedExtension(spec)}`;
+  const handle = await lost.stage({ local, name, directory, ...objectOf(spec, facts) });
   return { files, rejected: [{ rows, bytes, reasons, handle }] };
 }
 

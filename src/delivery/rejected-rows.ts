@@ -5,6 +5,7 @@
 import type { RejectedFile, RejectedRow } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
 import { MIB } from '../model/limits.ts';
+import { isEncryptedName } from '../model/object-settings.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Page } from '../ports/deliveries.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
@@ -35,7 +36,9 @@ export async function rejectedRows(query: RejectedQuery): Promise<Page<RejectedR
   let bytes = 0;
   for await (const file of filesBehind(query, before)) {
     while (offset < file.bytes) {
-      for (const line of await wholeLines(query, file, offset)) {
+      const lines = await wholeLines(query, file, offset);
+      if (lines.length === 0) break;
+      for (const line of lines) {
         if (items.length >= query.limit || bytes >= PAGE_BYTES_MAX) return { items, next: `${offset}:${before}` };
         items.push(parseRow(line, file));
         offset += line.byteLength + 1;
@@ -57,10 +60,14 @@ async function* filesBehind({ log, signal }: RejectedQuery, path: string): Async
   } while (after !== undefined);
 }
 
-/** The lines that begin at `offset` and end within one read; a line longer than a read is read whole. */
+/**
+ * The lines that begin at `offset` and end within one read; a line longer than a read is read whole. None behind the end of an
+ * encrypted file, whose size in the log is larger than what it holds.
+ */
 async function wholeLines(query: RejectedQuery, file: RejectedFile, offset: number): Promise<Uint8Array[]> {
   for (let length = READ_BYTES; ; length *= 4) {
     const bytes = await query.lake.read(file.path, { offset, length, signal: query.signal });
+    if (bytes?.byteLength === 0 && isEncryptedName(file.path)) return [];
     if (bytes === undefined || bytes.byteLength === 0) {
       throw new LakewardError('not-found', `the rejected rows ${file.path} are gone from the lake`);
     }
@@ -70,7 +77,8 @@ async function wholeLines(query: RejectedQuery, file: RejectedFile, offset: numb
       lines.push(bytes.subarray(start, end));
       start = end + 1;
     }
-    if (offset + bytes.byteLength >= file.bytes && start < bytes.byteLength) lines.push(bytes.subarray(start));
+    const atEnd = bytes.byteLength < length || offset + bytes.byteLength >= file.bytes;
+    if (atEnd && start < bytes.byteLength) lines.push(bytes.subarray(start));
     if (lines.length > 0) return lines;
   }
 }

@@ -6,6 +6,7 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Converter } from '../ports/converter.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
+import type { LakeOffers } from '../model/object-settings.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ScratchFolders } from './scratch.ts';
@@ -15,6 +16,8 @@ export interface DeliveryRoom {
   readonly catalog: Catalog;
   readonly converter: Converter;
   readonly lake: LakeStore;
+  /** What a new specification may ask of the lake; without it anything. */
+  readonly offers?: LakeOffers;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly scheduler: Scheduler;

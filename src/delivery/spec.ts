@@ -9,12 +9,15 @@ import type { StartPosition } from '../model/delivery.ts';
 import { CODECS } from '../model/delivery.ts';
 import { LAKE_PATH_BYTES_MAX, lakePath } from '../model/lake-path.ts';
 import { GIB, LIMITS, MIB } from '../model/limits.ts';
+import type { LakeOffers } from '../model/object-settings.ts';
 import { isName } from '../model/stream.ts';
 import { parseBytes, parseDurationMs } from '../model/units.ts';
 import { compileLayout } from '../partition/layout.ts';
 import { parseTemplate, pathBytesMax } from '../partition/template.ts';
 import { planFromAvro } from '../schema/avro-plan.ts';
 import { dataFileName, extensionOf } from './file-name.ts';
+import { encryptedExtension } from './object-settings.ts';
+import { readObjectKeys } from './object-spec.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
 import { readRejects } from './spec-rejects.ts';
@@ -37,6 +40,7 @@ const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
   'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'flush', 'rejects',
   'start',
+  'object', 'lifecycle',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
 /** Names are folders and begin file names: some are the product's own, and readers skip those that begin with `_` or `.`. */
@@ -58,22 +62,24 @@ const FLUSH = {
 } as const satisfies Record<keyof FlushRule, QuantityRule>;
 const BOUND: QuantityRule = { min: 0, max: 366 * DAY_MS, accepted: '0s to 366d', parse: parseDurationMs };
 
-/** Throws `argument-invalid`, `layout-invalid` or `schema-invalid` with `details.problems`: path, value, accepted. */
-export function parseDeliverySpec(input: unknown): DeliverySpec {
+/** `offers`: what is refused beside, because the lake cannot do it. Throws `argument-invalid`, `layout-invalid` or `schema-invalid` with `details.problems`: path, value, accepted. */
+export function parseDeliverySpec(input: unknown, offers?: LakeOffers): DeliverySpec {
   const read = specReader();
   const whole = read.object('', input, KEYS);
   if (whole === undefined) read.finish('the delivery');
   const given = whole ?? {};
   const name = read.text('name', given['name'], OWN_NAME);
+  const stream = read.text('stream', given['stream'], NAME);
+  const layout = readLayout(read, given['layout'] ?? SPEC_DEFAULTS.layout);
   const format = read.choice('format', given['format'] ?? SPEC_DEFAULTS.format, {
     accepted: FORMATS,
     standIn: SPEC_DEFAULTS.format,
   });
   const spec: DeliverySpec = {
     name,
-    stream: read.text('stream', given['stream'], NAME),
+    stream,
     prefix: readPrefix(read, given['prefix'] ?? name),
-    layout: readLayout(read, given['layout'] ?? SPEC_DEFAULTS.layout),
+    layout,
     eventTime: readEventTime(read, given['eventTime'] ?? 'arrival'),
     eventFutureMs: readDuration(read, given, { key: 'eventFuture', fallbackMs: LIMITS.eventFutureMsDefault }),
     allowedLatenessMs: readDuration(read, given, {
@@ -87,6 +93,7 @@ export function parseDeliverySpec(input: unknown): DeliverySpec {
     flush: readFlush(read, given['flush'] ?? {}),
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
+    ...readObjectKeys(read, given, { ground: { name, stream, layout }, offers }),
   };
   requireRoom(read, spec);
   read.finish(name === '' ? 'the delivery' : `delivery '${name}'`);
@@ -104,9 +111,10 @@ function readPrefix(read: SpecReader, value: unknown): string {
 }
 
 /** The longest path a file of this delivery can get must be one the lake takes, or landing would fail for ever. */
-function requireRoom(read: SpecReader, { name, prefix, layout, format, compression }: DeliverySpec): void {
+function requireRoom(read: SpecReader, spec: DeliverySpec): void {
+  const { name, prefix, layout, format, compression } = spec;
   const parts = { delivery: name, firstArrivalMs: 0, nonce: WIDEST_NONCE };
-  const file = dataFileName(parts, WIDEST_NUMBER, extensionOf(format, compression));
+  const file = dataFileName(parts, WIDEST_NUMBER, `${extensionOf(format, compression)}${encryptedExtension(spec)}`);
   const folderBytes = new TextEncoder().encode(prefix).length + 1 + pathBytesMax(parseTemplate(layout));
   const roomBytes = LAKE_PATH_BYTES_MAX - file.length;
   if (folderBytes <= roomBytes) return;

@@ -10,6 +10,7 @@ import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
 import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import { encryptedExtension, objectOf, shownFacts } from './object-settings.ts';
 import { closingUnit, unitEndMs } from './watermark.ts';
 
 export interface StageOrder {
@@ -30,7 +31,7 @@ export async function stageFiles(
   const { log, spec, nonce, firstArrivalMs, planVersion, reason, signal } = order;
   const parts = { delivery: spec.name, firstArrivalMs, nonce };
   const closes = closingUnit(compileLayout(spec.layout).units);
-  const extension = extensionOf(spec.format, spec.compression);
+  const extension = `${extensionOf(spec.format, spec.compression)}${encryptedExtension(spec)}`;
   const staged: StageHandle[] = [];
   async function stage(file: Parameters<LandingLog['stage']>[1]): Promise<StageHandle> {
     const handle = await log.stage(nonce, file, { signal });
@@ -40,14 +41,17 @@ export async function stageFiles(
   try {
     const files = await inParallel(converted.files, async ({ local, ...file }, n) => {
       const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
-      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory });
+      const { object } = objectOf(spec, { kind: 'data', partition: file.partition, planVersion, rows: file.rows });
+      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory, object });
       const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
-      return { ...file, ...closing, handle, planVersion, closedBecause: reason };
+      return { ...shownFacts(spec, file), ...closing, handle, planVersion, closedBecause: reason };
     });
     const rejected = await inParallel(converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
       const { local, rows, bytes, reasons } = file;
       const directory = rejectedFolder(spec.name, firstArrivalMs);
-      return { rows, bytes, reasons, handle: await stage({ local, name: rejectedFileName(parts), directory }) };
+      const name = `${rejectedFileName(parts)}${encryptedExtension(spec)}`;
+      const { object } = objectOf(spec, { kind: 'rejected', partition: '', planVersion, rows });
+      return { rows, bytes, reasons, handle: await stage({ local, name, directory, object }) };
     });
     return { files, rejected };
   } catch (error) {

@@ -4,6 +4,7 @@
 import type { DataFile, RejectCount, RejectedFile } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { LakePath } from '../model/lake-path.ts';
+import type { ObjectSettings } from '../model/object-settings.ts';
 import type { Offset, ShardIndex } from '../model/stream.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import type { EntryBody } from './entry.ts';
@@ -79,12 +80,14 @@ type Staged<T> = Omit<T, 'handle'> & {
   readonly checksum: string;
   readonly staged: LakePath;
   readonly versionId?: string;
+  readonly object?: ObjectSettings;
 };
 
 /** A file with what its handle says in place of the handle. */
 export function named<T extends { readonly handle: StageHandle }>(file: T): Staged<T> {
   const { handle, ...facts } = file;
-  const { final, bytes, checksum, staged, versionId } = handle;
+  const { final, bytes, checksum, staged, versionId, object } = handle;
   const version = versionId === undefined ? {} : { versionId };
-  return { ...facts, path: final, bytes, checksum, staged, ...version };
+  const kept = object === undefined ? {} : { object };
+  return { ...facts, path: final, bytes, checksum, staged, ...version, ...kept };
 }

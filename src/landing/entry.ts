@@ -6,6 +6,7 @@
 import type { DataFile, RejectCount, RejectedFile } from '../model/data-file.ts';
 import { LakewardError } from '../model/errors.ts';
 import { lakePath, type LakePath } from '../model/lake-path.ts';
+import type { ObjectSettings } from '../model/object-settings.ts';
 import type { OffsetGap } from '../ports/broker.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 
@@ -15,6 +16,7 @@ export const ENTRY_VERSION = 1;
 interface Staged {
   readonly staged: LakePath;
   readonly versionId?: string;
+  readonly object?: ObjectSettings;
 }
 export type EntryFile = DataFile &
   Staged & {
@@ -132,8 +134,9 @@ export function parseEntry(bytes: Uint8Array, n: number, path: string): Entry | 
 
 /** The handle of a file of an entry, as the store gave it. */
 export function handleOf(file: EntryFile | EntryRejected): StageHandle {
-  const { staged, path, bytes, checksum, versionId } = file;
-  return { staged, final: path, bytes, checksum, ...(versionId === undefined ? {} : { versionId }) };
+  const { staged, path, bytes, checksum, versionId, object } = file;
+  const version = versionId === undefined ? {} : { versionId };
+  return { staged, final: path, bytes, checksum, ...version, ...(object === undefined ? {} : { object }) };
 }
 
 /** Every file an entry adds, data and rejected. */
@@ -186,6 +189,7 @@ const fileChecks = {
   path: isPath,
   staged: isPath,
   versionId: optional(isText),
+  object: optional(isFields),
   rows: isCount,
   bytes: isCount,
   checksum: isText,

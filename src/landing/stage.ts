@@ -5,6 +5,7 @@
  */
 import type { LakewardError } from '../model/errors.ts';
 import { lakePath } from '../model/lake-path.ts';
+import type { ObjectSettings } from '../model/object-settings.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import { repeated } from './retry.ts';
@@ -16,6 +17,8 @@ export interface FileToStage {
   readonly name: string;
   /** Final folder in the lake. */
   readonly directory: string;
+  /** How it is kept. */
+  readonly object?: ObjectSettings | undefined;
 }
 
 export async function stageFile(
@@ -24,12 +27,13 @@ export async function stageFile(
   file: FileToStage,
   call?: CallOptions,
 ): Promise<StageHandle> {
+  const { local, object } = file;
   const final = lakePath(`${file.directory}/${file.name}`);
   const handle = await repeated(
     { clock: room.clock, tries: room.tuning.tries, final: diskFailed },
     (attempt) => {
       const fresh = attempt === 0 ? file.name : `${attempt}-${room.clock.uuid()}-${file.name}`;
-      return room.store.stage({ local: file.local, staged: room.paths.staged(nonce, fresh), final }, call);
+      return room.store.stage({ local, staged: room.paths.staged(nonce, fresh), final, object }, call);
     },
     call,
   );

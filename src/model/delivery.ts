@@ -4,6 +4,7 @@
  */
 import type { ColumnPlan, TimeForm } from './column-plan.ts';
 import type { ErrorCode } from './errors.ts';
+import type { LifecycleStep, ObjectSettings } from './object-settings.ts';
 import type { StreamId } from './stream.ts';
 
 /** `raw`: the bytes of the records as they came. */
@@ -77,6 +78,10 @@ export interface DeliverySpec {
   /** Absent: set aside, without a budget. */
   readonly rejects?: RejectRule;
   readonly start: StartPosition;
+  /** How files are kept, with fields in its texts. */
+  readonly object?: ObjectSettings;
+  /** What becomes of data files with time. */
+  readonly lifecycle?: readonly LifecycleStep[];
 }
 
 export interface DeliveryDocument {

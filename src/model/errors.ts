@@ -82,6 +82,11 @@ export const ERRORS = {
     retryable: true,
     meaning: 'The disk reserve is reached; writes resume by themselves when space is freed.',
   },
+  'encrypted-file-damaged': {
+    status: 500,
+    retryable: false,
+    meaning: 'An encrypted file of the lake was changed, cut or exchanged; restore it from a backup.',
+  },
   'file-too-large': {
     status: 500,
     retryable: false,
@@ -97,6 +102,11 @@ export const ERRORS = {
     status: 500,
     retryable: true,
     meaning: 'A fault of the server; its log holds the cause under the request id.',
+  },
+  'key-missing': {
+    status: 409,
+    retryable: false,
+    meaning: 'A file or a delivery needs a key that is not configured; add it to lake.keys and restart.',
   },
   'layout-invalid': {
     status: 400,

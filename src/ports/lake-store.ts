@@ -4,6 +4,7 @@
  * reached: the caller may repeat the call, every method bears that. An aborted call may or may not have taken effect.
  */
 import type { LakePath } from '../model/lake-path.ts';
+import type { ObjectSettings } from '../model/object-settings.ts';
 import type { CallOptions } from './call-options.ts';
 
 /** Names a staged file and its final place. Plain JSON: it travels in log entries. */
@@ -14,6 +15,15 @@ export interface StageHandle {
   /** CRC-32, 8 hex digits. */
   readonly checksum: string;
   readonly versionId?: string;
+  /** How the file is kept once published; a store that has no such thing leaves it out of account. */
+  readonly object?: ObjectSettings;
+}
+
+export interface FileToTake {
+  readonly local: string;
+  readonly staged: LakePath;
+  readonly final: LakePath;
+  readonly object?: ObjectSettings | undefined;
 }
 
 export interface ListedFile {
@@ -59,10 +69,10 @@ export interface LakeStore {
 
   /**
    * Takes a local file (which is gone afterwards: the store owns it) to `staged`, whole and durable, where readers do not look.
-   * `staged` is fresh at every attempt and never used again.
+   * `staged` is fresh at every attempt and never used again. `object` travels in the handle, so whoever publishes follows it.
    */
   stage(
-    file: { readonly local: string; readonly staged: LakePath; readonly final: LakePath },
+    file: FileToTake,
     options?: CallOptions,
   ): Promise<StageHandle>;
 

@@ -174,10 +174,10 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
 
     remove: removeDurably,
 
-    async stage({ local, staged, final }): Promise<StageHandle> {
+    async stage({ local, staged, final, object }): Promise<StageHandle> {
       const { bytes, checksum } = await measure(fileSystem, local);
       await takeIn(local, staged);
-      return { staged, final, bytes, checksum };
+      return { staged, final, bytes, checksum, ...(object === undefined ? {} : { object }) };
     },
 
     async publish({ staged, final }) {

@@ -70,11 +70,12 @@ export function memoryStore({ clock, takeLocal = takeFromDisk }: MemoryStoreOpti
       files.delete(path);
     },
 
-    async stage({ local, staged, final }, options): Promise<StageHandle> {
+    async stage({ local, staged, final, object }, options): Promise<StageHandle> {
       options?.signal?.throwIfAborted();
       const bytes = await takeLocal(local);
       put(staged, bytes);
-      return { staged, final, bytes: bytes.length, checksum: crc32(bytes).toString(16).padStart(8, '0') };
+      const checksum = crc32(bytes).toString(16).padStart(8, '0');
+      return { staged, final, bytes: bytes.length, checksum, ...(object === undefined ? {} : { object }) };
     },
 
     async publish({ staged, final }, options) {
