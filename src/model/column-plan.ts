@@ -58,3 +58,12 @@ export interface ColumnPlan {
 
 /** JSON column for keys and values that have no column of their own; null when there are none. */
 export const EXTRA_COLUMN = '_extra';
+
+/** Columns of a file: those of nested ones are counted one by one. */
+export function leavesOf(columns: readonly Element[]): number {
+  return columns.reduce((sum, { type }) => {
+    if (type.kind === 'struct') return sum + leavesOf(type.fields);
+    if (type.kind === 'list') return sum + leavesOf([type.items]);
+    return sum + (type.kind === 'map' ? 1 + leavesOf([type.values]) : 1);
+  }, 0);
+}

@@ -5,20 +5,25 @@
  *   boolean, int, long, float, double, string   as in JSON          enum     one of its symbols, as text
  *   bytes, fixed                                base64 text         date     `2026-01-31`, or days since the epoch (int)
  *   decimal (bytes, fixed)                      text or number      uuid     its text (string)
- *   timestamp-millis, -micros, -seconds (long)  number since the epoch, in that unit; `local-` forms too
+ *   timestamp-millis, -micros, -seconds (long)  number since the epoch, in that unit; `local-` forms, without a zone, too
+ *   time-millis (int), time-micros (long)       `10:15:00.5`, or a number since midnight in that unit
  *   timestamp-iso (string)                      ISO-8601 text: an addition of ours, Avro readers see a string
- *   record, array, map, other unions            any JSON, kept as JSON text
+ *   record, array, map                          object, array, object
+ *   unions of numbers                           a number, of the widest of them
+ *   other unions                                any JSON, kept as JSON text
  *
- * `["null", T]` makes a column that may be null. Defaults are for Avro readers; a record without a value is not given one. Any
- * other logical type counts as the type below it, as Avro says.
+ * `["null", T]` makes a column, field, item or value that may be null. Defaults are for Avro readers; a record without a value is not
+ * given one. Any other logical type counts as the type below it, as Avro says: nanoseconds as a long, a duration as its bytes. JSON
+ * text takes what no file can hold otherwise: a record inside of itself, without fields, or with fields that differ in case only, and
+ * what is nested or wide beyond bounds.
  */
 // A CommonJS package whose exports Node cannot name.
 import avsc from 'avsc';
-import type { Column, ColumnPlan, ColumnType } from '../model/column-plan.ts';
+import type { ColumnPlan, ColumnType, Element } from '../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../model/column-plan.ts';
 import { LakewardError } from '../model/errors.ts';
 import { KIB, LIMITS } from '../model/limits.ts';
-import type { AvroField, AvroNode, AvroObject, AvroTypes } from './avro-types.ts';
+import type { AvroField, AvroNode, AvroObject, AvroShape, AvroTypes } from './avro-types.ts';
 import { avroTypes, formFault } from './avro-types.ts';
 
 /** Bounds of one schema, as JSON text. */
@@ -26,7 +31,10 @@ const SCHEMA_BYTES_MAX = 512 * KIB;
 const SCHEMA_DEPTH_MAX = 64;
 const DECIMAL_DIGITS_MAX = 38;
 const REASON_CHARS_MAX = 200;
+/** Records, arrays and maps inside each other that become nested columns. */
+const NESTING_MAX = 16;
 
+const JSON_TEXT: ColumnType = { kind: 'json' };
 const PRIMITIVES: Readonly<Record<string, ColumnType>> = {
   boolean: { kind: 'boolean' },
   int: { kind: 'int', bits: 32 },
@@ -44,8 +52,10 @@ const LOGICAL: Readonly<Record<string, ColumnType>> = {
   'long:timestamp-seconds': { kind: 'timestamp', from: 's' },
   'long:timestamp-millis': { kind: 'timestamp', from: 'ms' },
   'long:timestamp-micros': { kind: 'timestamp', from: 'us' },
-  'long:local-timestamp-millis': { kind: 'timestamp', from: 'ms' },
-  'long:local-timestamp-micros': { kind: 'timestamp', from: 'us' },
+  'long:local-timestamp-millis': { kind: 'timestamp', from: 'ms', local: true },
+  'long:local-timestamp-micros': { kind: 'timestamp', from: 'us', local: true },
+  'int:time-millis': { kind: 'time', from: 'ms' },
+  'long:time-micros': { kind: 'time', from: 'us' },
   'string:timestamp-iso': { kind: 'timestamp', from: 'iso' },
   'string:uuid': { kind: 'uuid' },
 };
@@ -55,7 +65,9 @@ export function planFromAvro(avro: unknown): ColumnPlan {
   const record = recordOf(avro);
   validate(record);
   const types = avroTypes(record);
-  const columns = record.fields.map((field) => columnOf(field, types));
+  // Every column has room for one of the file; the rest is for nested ones, in their order.
+  const place: Place = { types, open: [record], room: { columns: LIMITS.columnsMax - record.fields.length } };
+  const columns = record.fields.map(({ name, type }) => ({ name, ...elementOf(type, { ...place, field: name }) }));
   return { version: 1, columns, misfit: 'reject' };
 }
 
@@ -126,32 +138,72 @@ function faultOf(record: RecordSchema, fieldCount: number): Error | undefined {
   }
 }
 
-function columnOf({ name, type }: AvroField, types: AvroTypes): Column {
-  const branches = branchesOf(type, types);
-  const values = branches.filter((branch) => !isNull(branch, types));
-  const only = values.length === 1 ? values[0] : undefined;
-  const columnType: ColumnType = only === undefined ? { kind: 'json' } : typeOf(name, only, types);
-  return { name, type: columnType, nullable: values.length < branches.length };
+/** Where in the schema a type stands. */
+interface Place {
+  readonly types: AvroTypes;
+  /** Records around it: none of them can be a column inside of itself. */
+  readonly open: readonly AvroObject[];
+  /** Columns that a file may still get beyond one a field. */
+  readonly room: { columns: number };
+  readonly namespace?: string;
+  /** Path for people. */
+  readonly field?: string;
 }
 
-function branchesOf(node: AvroNode, types: AvroTypes): readonly AvroNode[] {
-  const shape = types.shapeOf(node);
-  return shape.kind === 'union' ? shape.branches : [node];
+function elementOf(node: AvroNode, place: Place): Element {
+  const shape = place.types.shapeOf(node, place.namespace);
+  const branches = shape.kind === 'union' ? shape.branches : [node];
+  const values = branches.filter((branch) => !isNull(branch, place));
+  const nullable = values.length < branches.length;
+  const [only, ...others] = values;
+  if (only === undefined) return { type: JSON_TEXT, nullable };
+  if (others.length === 0) return { type: typeOf(only, place), nullable };
+  const { columns } = place.room;
+  const type = widest(values.map((value) => typeOf(value, place))) ?? JSON_TEXT;
+  place.room.columns = columns;
+  return { type, nullable };
 }
 
-function isNull(node: AvroNode, types: AvroTypes): boolean {
-  const shape = types.shapeOf(node);
+/** The number that holds all of these, when they are numbers. */
+function widest(types: readonly ColumnType[]): ColumnType | undefined {
+  if (!types.every(({ kind }) => kind === 'int' || kind === 'double')) return undefined;
+  const double = types.find(({ kind }) => kind === 'double');
+  return double ?? types.find((type) => type.kind === 'int' && type.bits === 64) ?? types[0];
+}
+
+function isNull(node: AvroNode, { types, namespace }: Place): boolean {
+  const shape = types.shapeOf(node, namespace);
   return shape.kind === 'type' && shape.name === 'null';
 }
 
-function typeOf(field: string, node: AvroNode, types: AvroTypes): ColumnType {
-  const shape = types.shapeOf(node);
-  if (shape.kind === 'union') return { kind: 'json' };
+function typeOf(node: AvroNode, place: Place): ColumnType {
+  const shape = place.types.shapeOf(node, place.namespace);
+  if (shape.kind === 'union') return JSON_TEXT;
   const { name, node: attributes } = shape;
   if (name === 'enum') return { kind: 'enum', symbols: attributes.symbols ?? [] };
   if (attributes.logicalType === 'decimal' && (name === 'bytes' || name === 'fixed'))
-    return decimalOf(field, attributes);
-  return LOGICAL[`${name}:${attributes.logicalType}`] ?? PRIMITIVES[name] ?? { kind: 'json' };
+    return decimalOf(place.field ?? '', attributes);
+  const flat = LOGICAL[`${name}:${attributes.logicalType}`] ?? PRIMITIVES[name];
+  return flat ?? nestedOf(shape, place) ?? JSON_TEXT;
+}
+
+/** Undefined for what can only be JSON text. */
+function nestedOf({ name, node, namespace }: AvroShape & { kind: 'type' }, around: Place): ColumnType | undefined {
+  if (around.open.length > NESTING_MAX || around.open.includes(node)) return undefined;
+  const place = { ...around, open: [...around.open, node], namespace };
+  if (name === 'array') return { kind: 'list', items: elementOf(node.items ?? 'null', place) };
+  if (name === 'map') return { kind: 'map', values: elementOf(node.values ?? 'null', place) };
+  const fields = node.fields ?? [];
+  const names = new Set(fields.map((field) => field.name.toLowerCase()));
+  if (fields.length === 0 || names.size < fields.length || fields.length - 1 > place.room.columns) return undefined;
+  place.room.columns -= fields.length - 1;
+  return {
+    kind: 'struct',
+    fields: fields.map((field) => ({
+      name: field.name,
+      ...elementOf(field.type, { ...place, field: `${place.field}.${field.name}` }),
+    })),
+  };
 }
 
 function decimalOf(field: string, { precision, scale = 0 }: AvroObject): ColumnType {

@@ -23,12 +23,12 @@ export interface AvroField {
 /** What a type is once names are gone. */
 export type AvroShape =
   | { readonly kind: 'union'; readonly branches: readonly AvroNode[] }
-  /** A primitive or complex type with its attributes. */
-  | { readonly kind: 'type'; readonly name: string; readonly node: AvroObject };
+  /** A primitive or complex type with its attributes, and the namespace in force inside of it. */
+  | { readonly kind: 'type'; readonly name: string; readonly node: AvroObject; readonly namespace: string };
 
 export interface AvroTypes {
-  /** The shape of a type used inside the record's namespace. */
-  shapeOf(node: AvroNode): AvroShape;
+  /** The shape of a type used inside a namespace, by default that of the record. */
+  shapeOf(node: AvroNode, namespace?: string): AvroShape;
 }
 
 const RECORDS = new Set(['record', 'error']);
@@ -38,15 +38,24 @@ const NAMED = new Set([...RECORDS, 'enum', 'fixed']);
 export function avroTypes(record: AvroObject): AvroTypes {
   const named = new Map<string, AvroObject>();
   gather(record, '', named);
-  const namespace = spaceOf(record, '');
+  const recordSpace = spaceOf(record, '');
 
   return {
-    shapeOf(node) {
+    shapeOf(node, namespace = recordSpace) {
       if (isUnion(node)) return { kind: 'union', branches: node };
       const name = typeof node === 'string' ? node : node.type;
-      const found = named.get(fullName(name, namespace)) ?? named.get(name);
-      if (found !== undefined) return { kind: 'type', name: found.type, node: found };
-      return { kind: 'type', name, node: typeof node === 'string' ? { type: node } : node };
+      const full = named.has(fullName(name, namespace)) ? fullName(name, namespace) : name;
+      const found = named.get(full);
+      if (found !== undefined) {
+        return {
+          kind: 'type',
+          name: found.type,
+          node: found,
+          namespace: full.slice(0, Math.max(0, full.lastIndexOf('.'))),
+        };
+      }
+      const attributes = typeof node === 'string' ? { type: node } : node;
+      return { kind: 'type', name, node: attributes, namespace: spaceOf(attributes, namespace) };
     },
   };
 }

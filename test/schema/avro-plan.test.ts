@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Column } from '../../src/model/column-plan.ts';
 import type { LakewardError } from '../../src/model/errors.ts';
+import { leavesOf } from '../../src/model/column-plan.ts';
 import { isLakewardError } from '../../src/model/errors.ts';
 import { LIMITS } from '../../src/model/limits.ts';
 import { planFromAvro } from '../../src/schema/avro-plan.ts';
@@ -25,6 +26,7 @@ const refusal = (avro: unknown): { message: string; field: unknown } => {
 };
 
 const E = { type: 'enum', name: 'E', symbols: ['A', 'B'] };
+const INT = { kind: 'int', bits: 32 };
 const F = { type: 'fixed', name: 'F', size: 8 };
 
 describe('a column', () => {
@@ -53,7 +55,19 @@ describe('a column', () => {
     ],
     [
       { type: 'long', logicalType: 'local-timestamp-millis' },
-      { kind: 'timestamp', from: 'ms' },
+      { kind: 'timestamp', from: 'ms', local: true },
+    ],
+    [
+      { type: 'long', logicalType: 'local-timestamp-micros' },
+      { kind: 'timestamp', from: 'us', local: true },
+    ],
+    [
+      { type: 'int', logicalType: 'time-millis' },
+      { kind: 'time', from: 'ms' },
+    ],
+    [
+      { type: 'long', logicalType: 'time-micros' },
+      { kind: 'time', from: 'us' },
     ],
     [
       { type: 'string', logicalType: 'timestamp-iso' },
@@ -68,9 +82,15 @@ describe('a column', () => {
       { ...F, logicalType: 'decimal', precision: 38 },
       { kind: 'decimal', precision: 38, scale: 0 },
     ],
-    [record(field('int')), { kind: 'json' }],
-    [{ type: 'array', items: 'int' }, { kind: 'json' }],
-    [{ type: 'map', values: 'int' }, { kind: 'json' }],
+    [record(field('int')), { kind: 'struct', fields: [{ name: 'f', type: INT, nullable: false }] }],
+    [
+      { type: 'array', items: 'int' },
+      { kind: 'list', items: { type: INT, nullable: false } },
+    ],
+    [
+      { type: 'map', values: ['null', 'int'] },
+      { kind: 'map', values: { type: INT, nullable: true } },
+    ],
     [['string'], { kind: 'string' }],
   ])('of %j is %j', (type, expected) => {
     const named = typeof type === 'object' && 'fields' in type ? { ...type, name: 'Inner' } : type;
@@ -81,7 +101,16 @@ describe('a column', () => {
   });
 
   test.each([
+    [['int', 'long'], { kind: 'int', bits: 64 }, false],
+    [['null', 'int', 'double'], { kind: 'double' }, true],
+    [['float', 'long', 'null'], { kind: 'double' }, true],
+  ])('of %j holds every number of them', (type, expected, nullable) => {
+    expect(columnOf(type)).toEqual({ type: expected, nullable });
+  });
+
+  test.each([
     [['null', 'int', 'string'], true],
+    [['int', { type: 'long', logicalType: 'timestamp-millis' }], false],
     [['int', 'string'], false],
     ['null', true],
     [['null'], true],
@@ -100,6 +129,7 @@ describe('a column', () => {
       { kind: 'int', bits: 32 },
     ],
     [{ type: 'string', logicalType: 'toString' }, { kind: 'string' }],
+    [{ type: 'fixed', name: 'D', size: 12, logicalType: 'duration' }, { kind: 'bytes' }],
   ])('of %j ignores the logical type, as Avro says', (type, expected) => {
     expect(columnOf(type)).toEqual({ type: expected, nullable: false });
   });
@@ -121,7 +151,55 @@ describe('a column', () => {
       ],
     });
     const kinds = plan.columns.map(({ type }) => type.kind);
-    expect(kinds).toEqual(['enum', 'enum', 'enum', 'json', 'enum', 'json', 'json', 'bytes']);
+    expect(kinds).toEqual(['enum', 'enum', 'enum', 'list', 'enum', 'json', 'struct', 'bytes']);
+  });
+});
+
+describe('a nested column', () => {
+  const kindOf = (type: unknown): unknown => columnOf(type)?.type.kind;
+  const fields = (count: number) => Array.from({ length: count }, (_, i) => field('int', `f${i}`));
+
+  test('resolves names in the namespace of the record around them', () => {
+    const inner = { ...record(field({ ...E, name: 'Color' }, 'a'), field('Color', 'b')), name: 'x.Inner' };
+    expect(columnOf(inner)?.type).toMatchObject({ fields: [{ type: { kind: 'enum' } }, { type: { kind: 'enum' } }] });
+  });
+
+  test('is JSON text where a record lies inside of itself', () => {
+    const node = { ...record(field('long', 'value'), field(['null', 'Node'], 'next')), name: 'Node' };
+    expect(columnOf(node)?.type).toEqual({
+      kind: 'struct',
+      fields: [
+        { name: 'value', type: { kind: 'int', bits: 64 }, nullable: false },
+        { name: 'next', type: { kind: 'json' }, nullable: true },
+      ],
+    });
+  });
+
+  test('is JSON text for a record that no file can hold', () => {
+    expect(kindOf({ ...record(), name: 'Empty' })).toBe('json');
+    expect(kindOf({ ...record(field('int', 'a'), field('int', 'A')), name: 'Twice' })).toBe('json');
+  });
+
+  test('is JSON text beyond a bound of depth', () => {
+    let deep: unknown = 'int';
+    for (let i = 0; i < 20; i += 1) deep = { type: 'array', items: deep };
+    let type = columnOf(deep)?.type;
+    let levels = 0;
+    for (; type?.kind === 'list'; levels += 1) type = type.items.type;
+    expect([levels, type]).toEqual([16, { kind: 'json' }]);
+  });
+
+  test('is JSON text when the file would get too many columns, however often a name is repeated', () => {
+    const wide = { ...record(...fields(LIMITS.columnsMax - 1)), name: 'Wide' };
+    const kinds = planFromAvro(record(field(wide, 'a'), field('Wide', 'b'), field('int', 'c'))).columns.map(
+      ({ type }) => type.kind,
+    );
+    expect(kinds).toEqual(['json', 'json', 'int']);
+    let doubling: unknown = 'int';
+    for (let i = 0; i < 15; i += 1) {
+      doubling = { ...record(field(doubling, 'a'), field(i === 0 ? 'int' : `R${i - 1}`, 'b')), name: `R${i}` };
+    }
+    expect(leavesOf(planFromAvro(record(field(doubling))).columns)).toBeLessThanOrEqual(LIMITS.columnsMax);
   });
 });
 

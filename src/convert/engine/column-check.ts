@@ -4,8 +4,16 @@
  * the engine would not read the form, rewritten. Checks know nothing of rows.
  */
 import type { Column, ColumnType } from '../../model/column-plan.ts';
-import { KIND, KINDS } from './json-scan.ts';
-import { canonicalIsoMs, epochMs, formatDate, parseDateText, parseIsoText } from './time-text.ts';
+import { KIND, KINDS, kindName } from './json-scan.ts';
+import {
+  canonicalIsoMs,
+  epochMs,
+  formatDate,
+  formatTimeOfDay,
+  parseDateText,
+  parseIsoText,
+  parseTimeOfDay,
+} from './time-text.ts';
 
 export interface ColumnCheck {
   readonly column: Column;
@@ -19,6 +27,12 @@ export interface ColumnCheck {
   readonly quick: ((bytes: Uint8Array, from: number, to: number) => boolean) | undefined;
   /** JSON to hand on for a decoded text or the digits of a number; undefined when not convertible. */
   look(value: string, kind: number): string | undefined;
+}
+
+/** Why a value does not land, for people; a path where it lies inside of another value. */
+export interface Misfit {
+  readonly code: 'wrong-type' | 'not-convertible' | 'missing-value';
+  readonly reason: string;
 }
 
 type Look = ColumnCheck['look'];
@@ -45,6 +59,18 @@ export function columnCheck(column: Column): ColumnCheck {
   for (const kind of rules.look?.kinds ?? []) looks[kind] = 1;
   const look = rules.look?.of ?? (() => undefined);
   return { column, rawUpTo, looks, takes: rules.takes, quick: rules.quick, look };
+}
+
+/** What to hand on for a value that `rawUpTo` does not let pass: undefined for its own bytes. */
+export function fittingText(check: ColumnCheck, raw: string, kind: number): string | Misfit | undefined {
+  const wrong = check.looks[kind] === 0;
+  if (!wrong) {
+    const isText = kind === KIND.text || kind === KIND.escapedText;
+    const text = check.look(isText ? (JSON.parse(raw) as string) : raw, kind);
+    if (text !== undefined) return text === raw ? undefined : text;
+  }
+  const value = wrong ? `the value is ${kindName(kind)}` : 'the value does not convert';
+  return { code: wrong ? 'wrong-type' : 'not-convertible', reason: `the column takes ${check.takes}, ${value}` };
 }
 
 function rulesOf(type: ColumnType): Rules {
@@ -82,6 +108,16 @@ function rulesOf(type: ColumnType): Rules {
         takes: `a decimal of ${type.precision} digits, ${type.scale} of them after the point`,
         look: { kinds: [...TEXTS, ...NUMBERS], of: decimalOf(type.precision, type.scale) },
       };
+    case 'time':
+      return {
+        takes: `a HH:mm:ss time or ${type.from} since midnight`,
+        look: { kinds: [...TEXTS, ...NUMBERS], of: timeOf(type.from) },
+      };
+    case 'struct':
+    case 'map':
+      return { takes: 'an object' };
+    case 'list':
+      return { takes: 'an array' };
     default:
       return { takes: 'any JSON', raw: Object.fromEntries(Object.values(KIND).map((kind) => [kind, ANY])) };
   }
@@ -136,6 +172,15 @@ function dateOf(value: string, kind: number): string | undefined {
   const isText = kind === KIND.text || kind === KIND.escapedText;
   const date = isText ? (parseDateText(value) === undefined ? undefined : value) : formatDate(Number(value));
   return date && `"${date}"`;
+}
+
+function timeOf(form: 'ms' | 'us'): Look {
+  return (value, kind) => {
+    const isText = kind === KIND.text || kind === KIND.escapedText;
+    const micros = isText ? parseTimeOfDay(value) : Number(value) * (form === 'ms' ? 1000 : 1);
+    const time = micros === undefined ? undefined : formatTimeOfDay(micros);
+    return time && `"${time}"`;
+  };
 }
 
 /** Exact from texts; a number is rounded to the scale, as far as a double holds it. */

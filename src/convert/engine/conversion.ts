@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { EXTRA_COLUMN } from '../../model/column-plan.ts';
+import { EXTRA_COLUMN, leavesOf } from '../../model/column-plan.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { RecordBatch } from '../../model/record-batch.ts';
 import { compileLayout } from '../../partition/layout.ts';
@@ -49,7 +49,7 @@ export function startConversion(
   const spools = openSpools({
     folder: scratch,
     numberKey,
-    ...spoolBounds(memoryBytes, job.plan.columns.length),
+    ...spoolBounds(memoryBytes, leavesOf(job.plan.columns)),
   });
   const rejected = rejectedFile(job.directory, job.rejectWindow);
   const raw = job.format === 'raw' ? openRawFiles(job) : undefined;

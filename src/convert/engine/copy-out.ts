@@ -1,6 +1,6 @@
 /**
- * From checked lines to files of the lake: one COPY a spool. Owns the SQL: how each column type is read from a line and written
- * to each format. Every name and path is quoted; nothing else of a record or a plan ever becomes SQL text.
+ * From checked lines to files of the lake: one COPY a spool. Owns the SQL around the columns, whose own is in `column-sql.ts`. Every
+ * name and path is quoted; nothing else of a record or a plan ever becomes SQL text.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { EXTRA_COLUMN } from '../../model/column-plan.ts';
 import type { ColumnStatistics } from '../../model/data-file.ts';
 import type { Compression, DataFormat } from '../../model/delivery.ts';
 import type { ConvertedFile } from '../../ports/converter.ts';
+import { literal, name, readType, writeExpression } from './column-sql.ts';
 import { guardedName, guardedText } from './formula-guard.ts';
 import type { Spool } from './spools.ts';
 
@@ -30,7 +31,8 @@ export async function copyOut(connection: DuckDBConnection, spool: Spool, job: C
   const target = join(job.directory, spool.name.replace('.ndjson', ''));
   const path = spool.grouped ? target : `${target}.${extensionOf(job)}`;
   const result = await connection.runAndReadAll(copySql(spool, job, path));
-  const statistics = job.format === 'parquet' ? statisticsOf(result.getRowObjectsJson()) : new Map<string, FileFacts>();
+  const statistics =
+    job.format === 'parquet' ? statisticsOf(result.getRowObjectsJson(), job.plan) : new Map<string, FileFacts>();
   const files = spool.grouped ? groupedFiles(spool, job, path) : [{ local: path, partition: spool.partitions[0] }];
   const converted = files.flatMap(({ local, partition }) => {
     const facts = statistics.get(local);
@@ -51,7 +53,7 @@ export async function copyOut(connection: DuckDBConnection, spool: Spool, job: C
 }
 
 function copySql(spool: Spool, job: CopyJob, path: string): string {
-  const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column))}`);
+  const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column.type))}`);
   read.push(`${literal(EXTRA_COLUMN)}: 'VARCHAR'`);
   const values = job.plan.columns.map((column) => {
     const value = writeExpression(column, job.format);
@@ -101,49 +103,6 @@ function extensionOf({ format, compression }: CopyJob): string {
   return compression === 'zstd' ? `${format}.zst` : `${format}.gz`;
 }
 
-/** How a line's value is read; the row check made sure that this loses nothing. */
-function readType({ type }: Column): string {
-  switch (type.kind) {
-    case 'boolean':
-      return 'BOOLEAN';
-    case 'int':
-      return type.bits === 32 ? 'INTEGER' : 'BIGINT';
-    case 'double':
-      return 'DOUBLE';
-    case 'timestamp':
-      return type.from === 'iso' ? 'TIMESTAMPTZ' : type.from === 'us' ? 'BIGINT' : 'DOUBLE';
-    case 'date':
-      return 'DATE';
-    case 'json':
-      return 'JSON';
-    default:
-      return 'VARCHAR';
-  }
-}
-
-function writeExpression(column: Column, format: DataFormat): string {
-  const value = name(column.name);
-  const { type } = column;
-  switch (type.kind) {
-    case 'timestamp': {
-      const scale = type.from === 's' ? 1_000_000 : 1000;
-      const micros = type.from === 'us' ? value : `CAST(round(${value} * ${scale}) AS BIGINT)`;
-      const time = type.from === 'iso' ? value : `make_timestamptz(${micros})`;
-      return format === 'parquet' ? time : `strftime(CAST(${time} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')`;
-    }
-    case 'bytes':
-      return format === 'parquet' ? `from_base64(${value})` : value;
-    case 'decimal':
-      return `CAST(${value} AS DECIMAL(${type.precision}, ${type.scale}))`;
-    case 'uuid':
-      return `CAST(${value} AS UUID)`;
-    case 'json':
-      return format === 'ndjson' ? value : `CAST(${value} AS VARCHAR)`;
-    default:
-      return value;
-  }
-}
-
 function extraExpression(format: DataFormat): string {
   return format === 'ndjson' ? `CAST(${name(EXTRA_COLUMN)} AS JSON)` : name(EXTRA_COLUMN);
 }
@@ -170,38 +129,38 @@ interface FileFacts {
   readonly columns: readonly ColumnStatistics[];
 }
 
-function statisticsOf(rows: readonly Record<string, unknown>[]): Map<string, FileFacts> {
+function statisticsOf(rows: readonly Record<string, unknown>[], plan: ColumnPlan): Map<string, FileFacts> {
   return new Map(
     rows.map((row) => {
-      const columns = entriesOf(row['column_statistics']).map(([column, facts]): ColumnStatistics => {
+      const columns = entriesOf(row['column_statistics']).flatMap(([names, facts]): ColumnStatistics[] => {
+        const path = [...names.matchAll(/"((?:[^"]|"")*)"/g)].map(([, one = '']) => one.replaceAll('""', '"'));
+        if (!oncePerRow(path, plan.columns)) return [];
         const known = new Map(entriesOf(facts));
         const nulls = known.get('null_count');
         const min = known.get('min');
         const max = known.get('max');
-        return {
-          column: column.replace(/^"|"$/g, '').replaceAll('""', '"'),
-          ...(nulls === undefined ? {} : { nulls: Number(nulls) }),
-          ...(typeof min === 'string' ? { min } : {}),
-          ...(typeof max === 'string' ? { max } : {}),
-        };
+        return [
+          {
+            column: path.join('.'),
+            ...(nulls === undefined ? {} : { nulls: Number(nulls) }),
+            ...(typeof min === 'string' ? { min } : {}),
+            ...(typeof max === 'string' ? { max } : {}),
+          },
+        ];
       });
       return [String(row['filename']), { rows: Number(row['count']), columns }];
     }),
   );
 }
 
+/** False for what lies in lists and maps: its nulls and bounds are not those of rows. */
+function oncePerRow([head, ...rest]: readonly string[], columns: readonly Column[]): boolean {
+  const type = columns.find(({ name }) => name === head)?.type;
+  return type?.kind === 'struct' ? oncePerRow(rest, type.fields) : rest.length === 0;
+}
+
 /** The entries of a MAP as the engine gives it in JSON form. */
 function entriesOf(map: unknown): [string, unknown][] {
   if (!Array.isArray(map)) return [];
   return (map as { key: unknown; value: unknown }[]).map(({ key, value }) => [String(key), value]);
-}
-
-/** An SQL name in quotes. */
-function name(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`;
-}
-
-/** An SQL text in quotes. */
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

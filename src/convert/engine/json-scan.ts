@@ -21,6 +21,24 @@ export const KIND = {
 } as const;
 export const KINDS = 11;
 
+const KIND_NAMES: Readonly<Record<number, string>> = {
+  [KIND.text]: 'a string',
+  [KIND.escapedText]: 'a string',
+  [KIND.integer]: 'an integer',
+  [KIND.fraction]: 'a number',
+  [KIND.exponent]: 'a number',
+  [KIND.true]: 'a boolean',
+  [KIND.false]: 'a boolean',
+  [KIND.null]: 'null',
+  [KIND.object]: 'an object',
+  [KIND.array]: 'an array',
+};
+
+/** For people. */
+export function kindName(kind: number): string {
+  return KIND_NAMES[kind] ?? 'nothing';
+}
+
 export const BROKEN = -1;
 export const TOO_DEEP = -2;
 

@@ -26,6 +26,8 @@ export interface RecordMembers {
   /** Members whose key is no slot, duplicates removed. */
   others(): readonly OtherMember[];
   other(key: string): OtherMember | undefined;
+  /** True when a member that has no slot was there twice. */
+  readonly otherTwice: () => boolean;
   /** True for a record without members. */
   readonly empty: () => boolean;
   /** True when every member has a slot, none twice, and the record is one line: its bytes can be handed on as they are. */
@@ -48,6 +50,7 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
   const notes: ScanNotes = { kind: KIND.none, lineBreak: false };
   const others = new Map<string, OtherMember>();
   let repeated = false;
+  let othersSeen = 0;
   let lastKey = '';
   let seen = 0;
 
@@ -86,6 +89,7 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
     for (let i = 0; i < kind.length; i++) kind[i] = KIND.none;
     if (others.size > 0) others.clear();
     repeated = false;
+    othersSeen = 0;
     seen = 0;
     notes.lineBreak = false;
     let at = skipSpace(bytes, start, notes);
@@ -111,6 +115,7 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
       const valueEnd = valueAt < end ? scanValue(valueAt, input) : BROKEN;
       if (valueEnd < 0 || valueEnd > end) return valueEnd === TOO_DEEP ? 'too-deep' : 'not-json';
       if (found === NO_SLOT) {
+        othersSeen++;
         others.set(lastKey, {
           keyFrom: at,
           keyTo: close + 1,
@@ -148,6 +153,7 @@ export function recordMembers(slots: readonly string[]): RecordMembers {
     kind,
     others: () => [...others.values()],
     other: (key) => others.get(key),
+    otherTwice: () => othersSeen > others.size,
     empty: () => others.size === 0 && seen === 0,
     plain: () => others.size === 0 && !repeated && !notes.lineBreak,
     scan,

@@ -9,10 +9,11 @@ import type { RejectCode } from '../../model/data-file.ts';
 import { REJECT_CODES } from '../../model/data-file.ts';
 import type { EventTime } from '../../model/delivery.ts';
 import type { ColumnCheck } from './column-check.ts';
-import { columnCheck } from './column-check.ts';
+import { columnCheck, fittingText } from './column-check.ts';
 import type { FieldPath } from './field-path.ts';
 import { fieldPath, fieldText } from './field-path.ts';
 import { KIND } from './json-scan.ts';
+import { nestedCheck } from './nested-check.ts';
 import type { Partition, Partitions } from './partitions.ts';
 import { recordMembers } from './record-members.ts';
 import { canonicalIsoMs, epochMs, parseIsoText } from './time-text.ts';
@@ -45,22 +46,10 @@ export interface RowCheckOptions {
   readonly fields: readonly string[];
 }
 
-const KIND_NAMES: Readonly<Record<number, string>> = {
-  [KIND.text]: 'a string',
-  [KIND.escapedText]: 'a string',
-  [KIND.integer]: 'an integer',
-  [KIND.fraction]: 'a number',
-  [KIND.exponent]: 'a number',
-  [KIND.true]: 'a boolean',
-  [KIND.false]: 'a boolean',
-  [KIND.null]: 'null',
-  [KIND.object]: 'an object',
-  [KIND.array]: 'an array',
-};
-
 export function rowCheck(options: RowCheckOptions): RowCheck {
   const { plan, eventTime, eventFutureMs, raw, partitions, fields } = options;
   const checks = plan.columns.map(columnCheck);
+  const nested = plan.columns.map(nestedCheck);
   const slots = plan.columns.map((column) => column.name);
   const timePath = eventTime.from === 'field' ? fieldPath(eventTime.field, slots) : undefined;
   const paths = fields.map((field) => fieldPath(field, slots));
@@ -135,26 +124,23 @@ export function rowCheck(options: RowCheckOptions): RowCheck {
     const kind = members.kind[i] as number;
     const from = members.from[i] as number;
     const to = members.to[i] as number;
-    const wrong = check.looks[kind] === 0;
-    if (!wrong) {
-      const isText = kind === KIND.text || kind === KIND.escapedText;
-      const raw = bytes.toString('utf8', from, to);
-      const text = check.look(isText ? (JSON.parse(raw) as string) : raw, kind);
-      if (text === raw) return undefined;
-      if (text !== undefined) {
-        rewritten[i] = text;
-        line = '';
-        return undefined;
-      }
+    const parts = nested[i];
+    const text =
+      parts === undefined
+        ? fittingText(check, bytes.toString('utf8', from, to), kind)
+        : parts.read(bytes, from, to, kind);
+    if (text === undefined) return undefined;
+    if (typeof text === 'string') {
+      rewritten[i] = text;
+      line = '';
+      return undefined;
     }
     if (plan.misfit === 'extra') {
       rewritten[i] = null;
       line = '';
       return undefined;
     }
-    const value = wrong ? `the value is ${KIND_NAMES[kind]}` : 'the value does not convert';
-    const code = wrong ? 'wrong-type' : 'not-convertible';
-    return reject(code, `the column takes ${check.takes}, ${value}`, check.column.name);
+    return reject(text.code, text.reason, check.column.name);
   }
 
   /** The record as the engine reads it exactly: known members only, forms normalised, the rest as text in the extra column. */
@@ -170,10 +156,20 @@ export function rowCheck(options: RowCheckOptions): RowCheck {
       const raw = slice(bytes, members.from[i] as number, members.to[i] as number);
       if (text === null) rest.push(`${name}:${raw}`);
       else kept.push(`${name}:${text ?? raw}`);
+      if (typeof text === 'string') addUnknown(rest, nested[i]?.unknown);
     }
     extra = rest.length > 0;
     kept.push(`"${EXTRA_COLUMN}":${extra ? JSON.stringify(`{${rest.join(',')}}`) : 'null'}`);
     return `{${kept.join(',')}}`;
+  }
+
+  /** Keys of structs without a field, by path; a key of the record may be spelt like a path. */
+  function addUnknown(rest: string[], unknown: ReadonlyMap<string, string> | undefined): void {
+    for (const [path, value] of unknown ?? []) {
+      let key = path;
+      while (members.other(key) !== undefined) key += '_';
+      rest.push(`${JSON.stringify(key)}:${value.replaceAll(/[\r\n]/g, ' ')}`);
+    }
   }
 
   function check(bytes: Buffer, from: number, to: number, arrivalMs: number): Reject | undefined {

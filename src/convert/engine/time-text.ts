@@ -56,6 +56,22 @@ export function formatDate(days: number): string | undefined {
   return Number.isInteger(days) && timeInRange(ms) ? new Date(ms).toISOString().slice(0, 10) : undefined;
 }
 
+/** Microseconds since midnight of a `HH:mm[:ss[.f…]]` text, digits beyond microseconds cut, or undefined. */
+export function parseTimeOfDay(text: string): number | undefined {
+  const match = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?$/.exec(text);
+  if (match === null) return undefined;
+  const [, hour, minute, second = '0', fraction = ''] = match;
+  const seconds = Number(hour) * 3600 + Number(minute) * 60 + Number(second);
+  return seconds * 1_000_000 + Number(fraction.padEnd(6, '0').slice(0, 6));
+}
+
+/** `HH:mm:ss.ffffff`, or undefined for what is no whole number of microseconds within a day. */
+export function formatTimeOfDay(micros: number): string | undefined {
+  if (!Number.isInteger(micros) || micros < 0 || micros >= DAY_MS * 1000) return undefined;
+  const upToMs = new Date(Math.floor(micros / 1000)).toISOString().slice(11, 23);
+  return `${upToMs}${String(micros % 1000).padStart(3, '0')}`;
+}
+
 /** Epoch ms of canonical bytes `yyyy-MM-ddTHH:mm:ss[.f…]Z` at [from, to), or undefined for anything else. */
 export function canonicalIsoMs(bytes: Uint8Array, from: number, to: number): number | undefined {
   if (to - from < 20 || bytes[to - 1] !== 0x5a || bytes[from + 10] !== 0x54) return undefined;
