@@ -6,6 +6,7 @@
 import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
 import { lockFolder } from '../broker/embedded/folder-lock.ts';
 import { createCatalog } from '../catalog/catalog.ts';
+import { secretBytes } from '../clock/secret-bytes.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import type { Config } from '../config/load.ts';
 import { duckdbConverter } from '../convert/duckdb-converter.ts';
@@ -13,6 +14,8 @@ import { createDeliveries } from '../delivery/deliveries.ts';
 import { checkDeclaration } from '../delivery/documents.ts';
 import { createFrontDoor } from '../ingest/front-door.ts';
 import { createStreams } from '../ingest/streams.ts';
+import { encryptingStore } from '../lake/encrypt/encrypting-store.ts';
+import { openKeyRing } from '../lake/encrypt/key-ring.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
 import { isLakewardError } from '../model/errors.ts';
@@ -33,6 +36,7 @@ import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
 import type { LakePlace } from './lake-place.ts';
 import { lakePlace } from './lake-place.ts';
+import { offersOf } from './lake-offers.ts';
 import type { LateLake } from './late-lake.ts';
 import { lateLake } from './late-lake.ts';
 import { openKnownLake } from './open-lake.ts';
@@ -155,6 +159,7 @@ function startEngines({ config, clock, telemetry, shutdown }: Ground): Converter
 async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createDeliveries>> {
   const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
   const { scratch } = dataFolder(config.data.folder);
+  const keys = await openKeyRing(config.lakeKeys, secretBytes);
   const lake = await startLake(stores);
   shutdown.opened('converter', () => converter.close());
 
@@ -163,6 +168,8 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
     catalog,
     converter,
     ...lake,
+    lake: encryptingStore(lake.lake, keys),
+    offers: offersOf(config),
     clock,
     telemetry,
     scheduler,

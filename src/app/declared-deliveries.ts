@@ -11,27 +11,33 @@ import { parseDeliverySpec } from '../delivery/spec.ts';
 import type { SpecProblem } from '../delivery/spec-fields.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
 import { isLakewardError } from '../model/errors.ts';
+import type { LakeOffers } from '../model/object-settings.ts';
+import { offersOf } from './lake-offers.ts';
 
 type Written = Config['deliveries'];
 
 /** Reads the configuration of a server. Throws `config-invalid` with the problems of all its parts, deliveries among them. */
 export function loadServerConfig(options?: LoadOptions): Promise<Config> {
-  return loadConfig(options, (deliveries) => readDeclared(deliveries).problems);
+  return loadConfig(options, (deliveries, lake) => readDeclared(deliveries, lake && offersOf(lake)).problems);
 }
 
 /** Throws `config-invalid`. */
-export function declaredSpecs({ file, deliveries }: Config): DeliverySpec[] {
-  const { specs, problems } = readDeclared(deliveries);
+export function declaredSpecs(config: Config): DeliverySpec[] {
+  const { file, deliveries } = config;
+  const { specs, problems } = readDeclared(deliveries, offersOf(config));
   if (problems.length > 0) throw configInvalid(file ?? 'the configuration', problems);
   return specs;
 }
 
-function readDeclared(written: Written): { specs: DeliverySpec[]; problems: ConfigProblem[] } {
+function readDeclared(
+  written: Written,
+  offers: LakeOffers | undefined,
+): { specs: DeliverySpec[]; problems: ConfigProblem[] } {
   const specs: DeliverySpec[] = [];
   const problems: SpecProblem[] = [];
   for (const [i, one] of written.entries()) {
     try {
-      specs[i] = parseDeliverySpec(one);
+      specs[i] = parseDeliverySpec(one, offers);
     } catch (error) {
       if (!isLakewardError(error)) throw error;
       const found = (error.details?.['problems'] ?? []) as readonly SpecProblem[];

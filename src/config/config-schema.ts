@@ -145,6 +145,27 @@ const S3_LAKE = section('A lake in a bucket, in place of `lake.folder`.', {
   ),
 });
 
+const LAKE_KEY = section('One key.', {
+  id: text(
+    'Name of the key; encrypted files hold it.',
+    { pattern: '^[A-Za-z0-9_.-]{1,128}$' },
+    { accepted: '1-128 of A-Z a-z 0-9 _ . -' },
+  ),
+  file: Type.Optional(text('File with the 32 bytes of the key.', {}, { accepted: 'a file', path: true })),
+  env: Type.Optional(
+    text(
+      'Environment variable with the key, in hex or base64.',
+      { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+      { accepted: 'the name of a variable' },
+    ),
+  ),
+  command: list(
+    'Program and arguments that wrap and unwrap data keys.',
+    text('One word of the command.', {}, { accepted: 'a text' }),
+    'a list of texts',
+  ),
+});
+
 export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
   server: section('Where the server listens and who may come in.', {
     host: text(
@@ -176,6 +197,7 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
   lake: section('Where files land.', {
     folder: Type.Optional(path('Folder of the lake.', {}, '`lake` in `data.folder`')),
     s3: Type.Optional(S3_LAKE),
+    keys: list('Keys that deliveries encrypt with, by their id.', LAKE_KEY, 'a list of {id, file|env|command}'),
   }),
   log: section('The log of the streams.', {
     segmentBytes: size('Size of a segment file; retention frees whole segments.', {

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { ConfigProblem } from './config-problem.ts';
 import type { ConfigValues } from './config-schema.ts';
+import type { Environment } from './environment.ts';
 
 /** Without keys only this machine may reach the server, unless the operator says that it is open. */
 export function listeningProblems({ server }: ConfigValues): ConfigProblem[] {
@@ -16,10 +17,22 @@ export function lakeProblems({ lake }: ConfigValues): ConfigProblem[] {
   return [{ path: 'lake.folder', value: lake.folder, accepted: 'one of lake.folder and lake.s3, not both' }];
 }
 
+/** A key comes from one place, and a variable that is named is set. */
+export function lakeKeyProblems({ lake }: ConfigValues, env: Environment): ConfigProblem[] {
+  return lake.keys.flatMap(({ id, file, env: variable, command }, i) => {
+    const given = [file, variable, command.length > 0 ? command : undefined].filter((it) => it !== undefined);
+    const path = `lake.keys[${i}]`;
+    if (given.length !== 1) return [{ path, value: id, accepted: 'one of file, env and command' }];
+    if (variable === undefined || (env[variable] ?? '') !== '') return [];
+    return [{ path: `${path}.env`, value: variable, accepted: 'a variable that is set' }];
+  });
+}
+
 /** Names that must tell their things apart. */
-export function repeatedNames({ server, streams, deliveries }: ConfigValues): ConfigProblem[] {
+export function repeatedNames({ server, lake, streams, deliveries }: ConfigValues): ConfigProblem[] {
   return [
     ...repeated('server.keys', 'id', server.keys),
+    ...repeated('lake.keys', 'id', lake.keys),
     ...repeated('streams', 'name', streams),
     ...repeated('deliveries', 'name', deliveries),
   ];

@@ -10,7 +10,7 @@ import { type ConfigProblem, configInvalid } from './config-problem.ts';
 import type { GUARANTEES, LOG_LEVELS } from './config-schema.ts';
 import type { ConfigValues } from './config-schema.ts';
 import { type Environment, processEnvironment } from './environment.ts';
-import { lakeProblems, listeningProblems, repeatedNames } from './joint-rules.ts';
+import { lakeKeyProblems, lakeProblems, listeningProblems, repeatedNames } from './joint-rules.ts';
 import { type Flags, withOverrides } from './overrides.ts';
 import { isObject, readValues } from './read-values.ts';
 
@@ -33,6 +33,15 @@ export interface S3LakeConfig {
 
 export type LakeConfig = { readonly folder: string } | { readonly s3: S3LakeConfig };
 
+/** A key by its id: a file with it, its text from the environment, or a program that has it. */
+export interface LakeKey {
+  readonly id: string;
+  readonly from:
+    | { readonly file: string }
+    | { readonly text: string; readonly name: string }
+    | { readonly command: readonly string[] };
+}
+
 export interface Config {
   /** Absolute path of the file read; absent when there is none. */
   readonly file?: string;
@@ -45,6 +54,7 @@ export interface Config {
   };
   readonly data: { readonly folder: string; readonly reserveBytes: number };
   readonly lake: LakeConfig;
+  readonly lakeKeys: readonly LakeKey[];
   readonly log: { readonly segmentBytes: number; readonly groupBytes: number };
   readonly convert: { readonly engines: number; readonly memoryBytes: number };
   readonly telemetry: { readonly level: (typeof LOG_LEVELS)[number] };
@@ -66,8 +76,14 @@ export interface LoadOptions {
   readonly workingFolder?: string;
 }
 
-/** Says what is wrong with deliveries as they are written, each under its path (`deliveries[0].compression`). */
-export type DeliveriesCheck = (deliveries: Config['deliveries']) => readonly ConfigProblem[];
+/**
+ * Says what is wrong with deliveries as they are written, each under its path (`deliveries[0].compression`). The lake is absent when
+ * what is written about it cannot be understood.
+ */
+export type DeliveriesCheck = (
+  deliveries: Config['deliveries'],
+  lake: Pick<Config, 'lake' | 'lakeKeys'> | undefined,
+) => readonly ConfigProblem[];
 
 /** Throws `config-invalid` with all problems in `details.problems`: path, value, accepted. */
 export async function loadConfig(
@@ -82,14 +98,23 @@ export async function loadConfig(
 
   const { values, problems } = readValues(withOverrides(written, { flags, env, folder: workingFolder }), folder);
   const joint =
-    problems.length > 0 ? [] : [...listeningProblems(values), ...lakeProblems(values), ...repeatedNames(values)];
+    problems.length > 0
+      ? []
+      : [
+          ...listeningProblems(values),
+          ...lakeProblems(values),
+          ...lakeKeyProblems(values, env),
+          ...repeatedNames(values),
+        ];
   const deliveries = Array.isArray(values?.deliveries) ? await readSchemas(values.deliveries, folder) : noDeliveries;
   const told = [...problems, ...joint, ...deliveries.problems];
-  const all = [...told, ...notYetTold(told, checkDeliveries(deliveries.read))];
-  if (all.length > 0) throw configInvalid(text === undefined ? 'the configuration' : file, all);
+  const settings = problems.length > 0 ? undefined : settingsOf(values, env);
+  const all = [...told, ...notYetTold(told, checkDeliveries(deliveries.read, settings))];
+  if (all.length > 0 || settings === undefined)
+    throw configInvalid(text === undefined ? 'the configuration' : file, all);
   return {
     ...(text !== undefined && { file }),
-    ...settingsOf(values),
+    ...settings,
     deliveries: deliveries.read,
     testing: testAids(env),
   };
@@ -106,12 +131,13 @@ function testAids(env: Environment): Config['testing'] {
   return { ...(crashAt !== '' && { crashAt }), ...(crashMarker !== '' && { crashMarker }) };
 }
 
-function settingsOf(values: ConfigValues): Omit<Config, 'file' | 'deliveries' | 'testing'> {
+function settingsOf(values: ConfigValues, env: Environment): Omit<Config, 'file' | 'deliveries' | 'testing'> {
   const { server, data, log, convert, telemetry, streams } = values;
   return {
     server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
     data: { folder: data.folder, reserveBytes: data.reserve },
     lake: lakeOf(values),
+    lakeKeys: values.lake.keys.map((key) => lakeKeyOf(key, env)),
     log: { segmentBytes: log.segmentBytes, groupBytes: log.groupBytes },
     convert: { engines: convert.engines ?? defaultEngines(), memoryBytes: convert.memory },
     telemetry: { level: telemetry.level as Config['telemetry']['level'] },
@@ -127,6 +153,12 @@ function lakeOf({ lake, data }: ConfigValues): LakeConfig {
   const { folder, s3 } = lake;
   if (s3 === undefined) return { folder: folder ?? join(data.folder, 'lake') };
   return { s3: { ...s3, guarantee: s3.guarantee as S3LakeConfig['guarantee'] } };
+}
+
+function lakeKeyOf({ id, file, env: name, command }: ConfigValues['lake']['keys'][number], env: Environment): LakeKey {
+  if (file !== undefined) return { id, from: { file } };
+  if (name !== undefined) return { id, from: { text: env[name] ?? '', name } };
+  return { id, from: { command } };
 }
 
 /** One core is left to the front door and the log. */

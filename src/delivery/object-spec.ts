@@ -42,7 +42,8 @@ export function readObjectKeys(
   { ground, offers }: { readonly ground: ObjectGround; readonly offers: LakeOffers | undefined },
 ): { readonly object?: ObjectSettings; readonly lifecycle?: readonly LifecycleStep[] } {
   const object = given['object'] === undefined ? undefined : readObject(read, given['object'], ground);
-  const lifecycle = given['lifecycle'] === undefined ? undefined : readLifecycle(read, given['lifecycle'], object?.storageClass);
+  const lifecycle =
+    given['lifecycle'] === undefined ? undefined : readLifecycle(read, given['lifecycle'], object?.storageClass);
   if (offers !== undefined && object !== undefined) checkOffers(read, object, offers);
   if (offers?.kind === 'folder' && lifecycle !== undefined) onlyOnS3(read, 'lifecycle', given['lifecycle']);
   return { ...(object !== undefined && { object }), ...(lifecycle !== undefined && { lifecycle }) };
@@ -79,7 +80,7 @@ function readTags(read: SpecReader, value: unknown, widest: FieldValues): Record
   for (const [key, text] of Object.entries(tags)) {
     const path = `object.tags.${key}`;
     if (!TAG_KEY.test(key)) read.fault({ path, value: key, accepted: `a key of ${TAG_KEY_ACCEPTED}` }, undefined);
-    const chars = [...tagText(text, widest)].length;
+    const chars = tagText(text, widest).length;
     const accepted = `a text that takes at most ${TAG_CHARS_MAX} characters with its fields filled in`;
     if (chars > TAG_CHARS_MAX) read.fault({ path, value: text, accepted }, undefined);
   }
@@ -122,7 +123,12 @@ function readEncryption(read: SpecReader, value: unknown): ObjectEncryption {
   const accepted = `s3, kms, or {kind: ${ENCRYPTIONS.join('|')}, …}`;
   if (!isObject(value)) return read.fault({ path, value, accepted }, standIn);
   const kind = read.choice(`${path}.kind`, value['kind'], { accepted: ENCRYPTIONS, standIn: 's3' });
-  const known = { s3: ['kind'], kms: ['kind', 'keyId', 'bucketKey'], customer: ['kind', 'key'], client: ['kind', 'key'] };
+  const known = {
+    s3: ['kind'],
+    kms: ['kind', 'keyId', 'bucketKey'],
+    customer: ['kind', 'key'],
+    client: ['kind', 'key'],
+  };
   read.object(path, value, known[kind]);
   if (kind === 's3') return standIn;
   const isText = { accepted: 'the id of a key', test: (text: string) => /^[!-~]{1,2048}$/.test(text) };
@@ -138,11 +144,7 @@ function readEncryption(read: SpecReader, value: unknown): ObjectEncryption {
   };
 }
 
-function readLifecycle(
-  read: SpecReader,
-  value: unknown,
-  begins: StorageClass = 'STANDARD',
-): readonly LifecycleStep[] {
+function readLifecycle(read: SpecReader, value: unknown, begins: StorageClass = 'STANDARD'): readonly LifecycleStep[] {
   if (!Array.isArray(value)) {
     return read.fault({ path: 'lifecycle', value, accepted: 'a list of {after, to} and {after, expire: true}' }, []);
   }

@@ -282,10 +282,21 @@ function movedFiles(state: LandingState, entry: Entry): Pick<LandingState, 'adde
   return { added, removed, liveFiles };
 }
 
-function dataFile({ staged: _staged, versionId: _versionId, closesAtMs: _closesAtMs, object: _object, ...file }: EntryFile): DataFile {
+function dataFile({
+  staged: _staged,
+  versionId: _versionId,
+  closesAtMs: _closesAtMs,
+  object: _object,
+  ...file
+}: EntryFile): DataFile {
   return file;
 }
 
-function rejectedFile({ staged: _staged, versionId: _versionId, object: _object, ...file }: EntryRejected): RejectedFile {
+function rejectedFile({
+  staged: _staged,
+  versionId: _versionId,
+  object: _object,
+  ...file
+}: EntryRejected): RejectedFile {
   return file;
 }

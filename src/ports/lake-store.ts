@@ -71,10 +71,7 @@ export interface LakeStore {
    * Takes a local file (which is gone afterwards: the store owns it) to `staged`, whole and durable, where readers do not look.
    * `staged` is fresh at every attempt and never used again. `object` travels in the handle, so whoever publishes follows it.
    */
-  stage(
-    file: FileToTake,
-    options?: CallOptions,
-  ): Promise<StageHandle>;
+  stage(file: FileToTake, options?: CallOptions): Promise<StageHandle>;
 
   /**
    * Makes a staged file visible at its final path and confirms that the stage is gone. Idempotent: with the stage gone and the final

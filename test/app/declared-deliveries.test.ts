@@ -32,7 +32,7 @@ test('every problem of every delivery is told together with those of the other k
 server: { port: 99999 }
 streams: [{ name: s }]
 deliveries:
-  - { name: a, stream: s, format: csv, compression: zstd, layout: "{nope" }
+  - { name: a, stream: s, format: csv, compression: lz4, layout: "{nope" }
   - 5
   - { name: .tmp, stream: s, prefix: c, schema: absent.avsc }
   - { name: c, stream: s, colour: red }

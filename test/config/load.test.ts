@@ -42,6 +42,7 @@ describe('a configuration', () => {
       server: { host: '127.0.0.1', port: 4567, open: false, keys: [], drainMs: 10_000 },
       data: { folder: join(folder, 'lakeward-data'), reserveBytes: 512 * MIB },
       lake: { folder: join(folder, 'lakeward-data', 'lake') },
+      lakeKeys: [],
       log: { segmentBytes: 64 * MIB, groupBytes: 4 * MIB },
       convert: { engines: expect.any(Number), memoryBytes: 512 * MIB },
       telemetry: { level: 'info' },
@@ -76,6 +77,7 @@ deliveries:
       server: { port: 0, keys: [{ id: 'writer', secret: SECRET }] },
       data: { folder: join(folder, 'd'), reserveBytes: 1024 * MIB },
       lake: { folder: '/srv/lake' },
+      lakeKeys: [],
       log: { segmentBytes: 128 * MIB, groupBytes: 4 * MIB },
       convert: { engines: 3, memoryBytes: 256 * MIB },
       telemetry: { level: 'debug' },
@@ -182,6 +184,29 @@ deliveries: [5]
   ])('is one past the range: %s is good, %s is not', async (good, bad) => {
     await loadText(good);
     expect(await problemsOf(loadText(bad))).toHaveLength(1);
+  });
+
+  test('takes a key of the lake from one place, and a variable that is named is set', async () => {
+    const text = `
+lake:
+  keys:
+    - { id: a, file: keys/a.key }
+    - { id: b, env: KEY_B }
+    - { id: c, command: [vault, --ring, lake] }
+`;
+    const { lakeKeys } = await loadText(text, { env: { KEY_B: 'secret' } });
+    expect(lakeKeys).toEqual([
+      { id: 'a', from: { file: join(folder, 'keys/a.key') } },
+      { id: 'b', from: { text: 'secret', name: 'KEY_B' } },
+      { id: 'c', from: { command: ['vault', '--ring', 'lake'] } },
+    ]);
+    const bad = 'lake: { keys: [{ id: a }, { id: b, file: x, env: Y }, { id: a, env: UNSET }] }';
+    expect((await problemsOf(loadText(bad))).map(([path]) => path)).toEqual([
+      'lake.keys[0]',
+      'lake.keys[1]',
+      'lake.keys[2].env',
+      'lake.keys[2].id',
+    ]);
   });
 
   test('never shows a secret', async () => {

@@ -20,7 +20,7 @@ function problemsOf(change: object, offers: LakeOffers = S3): string[] {
     return [];
   } catch (error) {
     if (!isLakewardError(error)) throw error;
-    return (error.details?.['problems'] as { path: string }[]).map(({ path }) => path);
+    return ((error.details?.['problems'] ?? []) as { path: string }[]).map(({ path }) => path);
   }
 }
 
@@ -144,11 +144,46 @@ describe('the lifecycle of a delivery', () => {
   test.each([
     ['infrequent access before 30 days', [{ after: '7d', to: 'STANDARD_IA' }], 0],
     ['half days', [{ after: '36h', to: 'GLACIER' }], 0],
-    ['a step back', [{ after: '30d', to: 'GLACIER' }, { after: '60d', to: 'GLACIER_IR' }], 1],
-    ['less than 30 days of infrequent access', [{ after: '30d', to: 'STANDARD_IA' }, { after: '40d', to: 'GLACIER' }], 1],
-    ['days out of order', [{ after: '90d', to: 'GLACIER' }, { after: '30d', expire: true }], 1],
-    ['something behind the end', [{ after: '1d', expire: true }, { after: '2d', to: 'GLACIER' }], 1],
-    ['a class S3 does not move to from another', [{ after: '30d', to: 'ONEZONE_IA' }, { after: '90d', to: 'GLACIER_IR' }], 1],
+    [
+      'a step back',
+      [
+        { after: '30d', to: 'GLACIER' },
+        { after: '60d', to: 'GLACIER_IR' },
+      ],
+      1,
+    ],
+    [
+      'less than 30 days of infrequent access',
+      [
+        { after: '30d', to: 'STANDARD_IA' },
+        { after: '40d', to: 'GLACIER' },
+      ],
+      1,
+    ],
+    [
+      'days out of order',
+      [
+        { after: '90d', to: 'GLACIER' },
+        { after: '30d', expire: true },
+      ],
+      1,
+    ],
+    [
+      'something behind the end',
+      [
+        { after: '1d', expire: true },
+        { after: '2d', to: 'GLACIER' },
+      ],
+      1,
+    ],
+    [
+      'a class S3 does not move to from another',
+      [
+        { after: '30d', to: 'ONEZONE_IA' },
+        { after: '90d', to: 'GLACIER_IR' },
+      ],
+      1,
+    ],
   ])('refuses %s', (_what, lifecycle, at) => {
     expect(problemsOf({ lifecycle })[0]).toMatch(new RegExp(`^lifecycle\\[${at}\\]`));
   });

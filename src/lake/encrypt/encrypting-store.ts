@@ -3,14 +3,13 @@
  * settings say `client`, and its name says so ever after: everything that is read under such a name is decrypted, or refused. Ranges
  * count in the plain file; sizes and checksums of handles and listings are those of the file as it is stored.
  */
-import { randomBytes } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
 import { LakewardError } from '../../model/errors.ts';
 import type { LakePath } from '../../model/lake-path.ts';
 import { isEncryptedName } from '../../model/object-settings.ts';
 import type { CallOptions } from '../../ports/call-options.ts';
 import type { LakeStore } from '../../ports/lake-store.ts';
-import { DATA_KEY_BYTES, FRAME_BYTES, frameCount, makeHeader, sealFrame } from './envelope.ts';
+import { FRAME_BYTES, frameCount, makeHeader, sealFrame } from './envelope.ts';
 import type { KeyRing } from './key-ring.ts';
 import { decryptingReader } from './read-range.ts';
 
@@ -73,7 +72,7 @@ interface SealJob {
 
 /** Frame by frame, so that a file of any size needs the memory of one. */
 async function sealFile({ from, to, keyId, keys }: SealJob, call?: CallOptions): Promise<void> {
-  const dataKey = randomBytes(DATA_KEY_BYTES);
+  const dataKey = keys.dataKey();
   const wrappedKey = await keys.wrap(keyId, dataKey, call);
   try {
     const { size: plainBytes } = await stat(from);

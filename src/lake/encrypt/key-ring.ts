@@ -5,7 +5,7 @@
  * id is the additional data. New keys are added beside old ones; a file names the key it needs.
  */
 import { spawn } from 'node:child_process';
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LakewardError } from '../../model/errors.ts';
 import type { LakeOffers } from '../../model/object-settings.ts';
@@ -23,6 +23,8 @@ export interface KeySource {
 
 export interface KeyRing {
   readonly keys: LakeOffers['keys'];
+  /** A new key for one file. */
+  dataKey(): Uint8Array;
   /** Throws `key-missing`, also for a key that is a command. */
   raw(id: string): Uint8Array;
   /** Throws `key-missing`; `lake-unavailable` when the command fails. */
@@ -37,8 +39,11 @@ const COMMAND_MS = 30_000;
 const ANSWER_BYTES_MAX = 2 * HEADER_BYTES_MAX;
 const FORMS = '32 bytes, as they are, as 64 hex digits or in base64';
 
+/** Bytes nobody can guess, never twice the same. */
+type Random = (count: number) => Uint8Array;
+
 /** Reads every key. Throws `config-invalid` naming all that cannot be used. */
-export async function openKeyRing(sources: readonly KeySource[]): Promise<KeyRing> {
+export async function openKeyRing(sources: readonly KeySource[], random: Random): Promise<KeyRing> {
   const held = new Map<string, Uint8Array | readonly string[]>();
   const problems: string[] = [];
   for (const { id, from } of sources) {
@@ -51,10 +56,10 @@ export async function openKeyRing(sources: readonly KeySource[]): Promise<KeyRin
     }
   }
   if (problems.length > 0) throw new LakewardError('config-invalid', `lake.keys: ${problems.join('; ')}`);
-  return keyRing(held);
+  return keyRing(held, random);
 }
 
-function keyRing(held: ReadonlyMap<string, Uint8Array | readonly string[]>): KeyRing {
+function keyRing(held: ReadonlyMap<string, Uint8Array | readonly string[]>, random: Random): KeyRing {
   function known(id: string): Uint8Array | readonly string[] {
     const key = held.get(id);
     if (key !== undefined) return key;
@@ -62,6 +67,7 @@ function keyRing(held: ReadonlyMap<string, Uint8Array | readonly string[]>): Key
   }
   return {
     keys: [...held].map(([id, key]) => ({ id, raw: key instanceof Uint8Array })),
+    dataKey: () => random(DATA_KEY_BYTES),
     raw(id) {
       const key = known(id);
       if (key instanceof Uint8Array) return key;
@@ -70,7 +76,7 @@ function keyRing(held: ReadonlyMap<string, Uint8Array | readonly string[]>): Key
     async wrap(id, dataKey, call) {
       const key = known(id);
       if (!(key instanceof Uint8Array)) return runKeyCommand({ command: key, verb: 'wrap', id }, dataKey, call);
-      const nonce = randomBytes(NONCE_BYTES);
+      const nonce = random(NONCE_BYTES);
       const cipher = createCipheriv('aes-256-gcm', key, nonce);
       cipher.setAAD(Buffer.from(id));
       return Buffer.concat([nonce, cipher.update(dataKey), cipher.final(), cipher.getAuthTag()]);
@@ -138,7 +144,9 @@ async function runKeyCommand(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (told.length < 500) told += text;
   });
-  child.on('error', (error) => reject(call?.signal?.aborted === true ? call.signal.reason : failed(error.message, error)));
+  child.on('error', (error) =>
+    reject(call?.signal?.aborted === true ? call.signal.reason : failed(error.message, error)),
+  );
   child.on('close', (code) => {
     if (code === 0) resolve(answer.trim());
     else reject(failed(told.trim().slice(0, 500) || `it ended with ${code ?? `more than ${COMMAND_MS / 1000} s`}`));

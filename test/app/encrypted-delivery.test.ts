@@ -1,0 +1,61 @@
+/** A server whose delivery encrypts its files before storing them: nothing plain in the lake, everything readable through it. */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunningServer } from '../../src/app/compose.ts';
+import { start, temporaryFolder } from './temporary-server.ts';
+
+const SECRET = 'a-name-nobody-may-read';
+let folder: string;
+let server: RunningServer;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  await mkdir(join(folder, 'keys'));
+  await writeFile(join(folder, 'keys/one'), Buffer.alloc(32, 3).toString('hex'));
+  await writeFile(
+    join(folder, 'lakeward.yaml'),
+    `
+lake: { keys: [{ id: one, file: keys/one }] }
+streams: [{ name: s }]
+deliveries:
+  - name: sealed
+    stream: s
+    format: ndjson
+    layout: ''
+    schema: { avro: { type: record, name: r, fields: [{ name: id, type: long }, { name: who, type: string }] } }
+    object: { encryption: { kind: client, key: one } }
+`,
+  );
+  server = await start(folder);
+}, 60_000);
+afterAll(async () => {
+  await server.close('test over');
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function post(path: string, body: unknown): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  return fetch(server.address.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+test('no row, rejected row or statistic of it lies plain in the lake, and rejected rows are shown', async () => {
+  const rows = Array.from({ length: 2000 }, (_, id) => ({ id, who: SECRET }));
+  const bad = [{ id: SECRET, who: SECRET }];
+  expect((await post('/v1/streams/s/records', [...rows, ...bad])).status).toBe(200);
+  const landed = await post('/v1/deliveries/sealed/flush', {});
+  expect(await landed.json()).toMatchObject({ rows: 2000, rejectedRows: 1, state: 'running' });
+
+  const lake = join(folder, 'lake');
+  const names = (await readdir(lake, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const sealed = names.filter(({ name }) => name.endsWith('.ndjson.lwenc'));
+  expect(sealed).toHaveLength(2);
+  for (const { parentPath, name } of names) {
+    const bytes = await readFile(join(parentPath, name));
+    expect([name, bytes.includes(SECRET)]).toEqual([name, false]);
+  }
+  const answer = await fetch(`${server.address.url}/v1/deliveries/sealed/rejected`);
+  const { items } = (await answer.json()) as { items: { code: string; data: string }[] };
+  expect(items).toMatchObject([{ code: 'wrong-type' }]);
+  expect(Buffer.from(items[0]?.data ?? '', 'base64').toString()).toContain(SECRET);
+}, 60_000);
