@@ -6,6 +6,9 @@ import { openFileStore } from '../../src/lake/file/file-store.ts';
 import { diskFileSystem, type LakeFileSystem } from '../../src/lake/file/file-system.ts';
 import { memoryStore } from '../../src/lake/memory/memory-store.ts';
 import { countingStore } from '../../src/lake/wrap/counting-store.ts';
+import { callLimit, limitedStore } from '../../src/lake/wrap/limited-store.ts';
+import { retryingStore } from '../../src/lake/wrap/retrying-store.ts';
+import { storePace } from '../../src/lake/wrap/store-pace.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
 import { type LakeStoreUnderTest, lakeStoreSuite } from '../conformance/lake-store.suite.ts';
@@ -36,6 +39,14 @@ lakeStoreSuite('the memory store', () => onDisk(async () => memoryStore({ clock 
 lakeStoreSuite('the file store', () => onDisk((folder) => openFileStore({ folder: join(folder, 'deep/lake'), clock })));
 lakeStoreSuite('the counting wrapper', () =>
   onDisk(async () => countingStore(memoryStore({ clock }), { clock, telemetry: silentTelemetry() })),
+);
+lakeStoreSuite('the retrying wrapper', () =>
+  onDisk(async () =>
+    retryingStore(memoryStore({ clock }), { clock, telemetry: silentTelemetry(), pace: storePace(clock) }),
+  ),
+);
+lakeStoreSuite('the limiting wrapper', () =>
+  onDisk(async () => limitedStore(memoryStore({ clock }), callLimit({ total: 3, perPrefix: 2 }))),
 );
 lakeStoreSuite('the fault-injecting double, while it injects none', () =>
   onDisk(async () => {

@@ -95,7 +95,7 @@ export function s3Failure(error: unknown, what: string): LakewardError {
     });
   }
   const throttled = THROTTLES.has(s3Code) || status === 503 || status === 429;
-  const answer = status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 499;
+  const answer = status !== undefined && status >= 300 && status < 500 && status !== 408 && status !== 499;
   const refused = NOT_SENT.has(s3Code) || answer;
   return new LakewardError('lake-unavailable', `cannot ${what}: ${adviceOf(error, s3Code, throttled)} (${s3Code})`, {
     cause: error,

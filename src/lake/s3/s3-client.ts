@@ -15,6 +15,10 @@ const REQUEST_MS = 30_000;
 const BYTES_PER_MS_MIN = 256;
 const SOCKETS_MAX = 64;
 
+const nothing = (): void => undefined;
+/** Failures are told by the calls that meet them, not by lines on the console. */
+const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 export interface S3ClientOptions {
   /** By default as the SDK finds it (environment, profile). */
   readonly region?: string | undefined;
@@ -47,12 +51,11 @@ export function connectS3(options: S3ClientOptions): S3Connection {
     forcePathStyle: pathStyle,
     maxAttempts: 1,
     expectContinueHeader: false,
+    logger: SILENT,
     requestHandler: {
       connectionTimeout: Math.min(CONNECT_MS, requestMs),
       socketTimeout: Math.min(IDLE_MS, requestMs),
       throwOnRequestTimeout: true,
-      // Said by the limit of calls, not by a line on the console.
-      socketAcquisitionWarningTimeout: 0x7fffffff,
       httpAgent: new HttpAgent(sockets),
       httpsAgent: new HttpsAgent({ ...sockets, ...(ca !== undefined && { ca }) }),
     },
