@@ -9,7 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../bench/clickstream.ts';
 import { treeOf } from '../bench/process-tree.ts';
 import { type ServerProcess, freePort, startServerProcess } from '../bench/server-process.ts';
+import type { S3Kind } from '../../infra/dev/s3-install.ts';
 import { LANDING_STEPS } from '../../src/landing/steps.ts';
+import { bucketLake, type CrashLake, folderLake } from './crash-lake.ts';
 import { checkLake, complaint } from './checker.ts';
 import { type Ledger, produce } from './producer.ts';
 
@@ -18,6 +20,8 @@ export interface CrashRun {
   readonly seed: number;
   /** Cycles between two checks. */
   readonly checkEvery: number;
+  /** A folder, or the S3 server that holds the lake and is killed, too. */
+  readonly lake?: 'folder' | S3Kind;
   progress?(text: string): void;
 }
 
@@ -48,7 +52,7 @@ const AVRO = {
   ],
 };
 
-function writeConfig(folder: string, port: number): string {
+function writeConfig(folder: string, port: number, lake: object): string {
   const flush = { age: '250ms', bytes: '64KiB' };
   const config = join(folder, 'lakeward.yaml');
   writeFileSync(
@@ -56,7 +60,7 @@ function writeConfig(folder: string, port: number): string {
     JSON.stringify({
       server: { port },
       data: { folder: join(folder, 'data') },
-      lake: { folder: join(folder, 'lake') },
+      lake,
       streams: [{ name: 'events', shards: 2 }],
       deliveries: [
         { name: 'hourly', stream: 'events', eventTime: 'event_time', schema: { avro: AVRO }, start: 'earliest', flush },
@@ -72,7 +76,10 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   const folder = mkdtempSync(join(tmpdir(), 'lakeward-crash-'));
   const random = seeded(run.seed);
   const port = await freePort();
-  const config = writeConfig(folder, port);
+  const kind = run.lake ?? 'folder';
+  const lake =
+    kind === 'folder' ? folderLake(join(folder, 'lake')) : await bucketLake(kind, { seed: run.seed, scratch: folder });
+  const site: Site = { config: writeConfig(folder, port, lake.config), port, lake };
   const ledger: Ledger = { sent: new Set(), acknowledged: new Set() };
   const stop = new AbortController();
   const url = `http://127.0.0.1:${port}`;
@@ -84,17 +91,15 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   const counts = { landed: 0, rejected: 0 };
   try {
     for (let cycle = 1; cycle <= run.cycles; cycle++) {
-      const kill = await crashOnce(config, port, { cycle, random });
-      kills[kill] = (kills[kill] ?? 0) + 1;
+      const [kill, away] = await Promise.all([crashOnce(site, { cycle, random }), lake.disturb(random)]);
+      for (const what of away ? [kill, 'S3 server'] : [kill]) kills[what] = (kills[what] ?? 0) + 1;
       if (cycle % run.checkEvery !== 0 && cycle !== run.cycles) continue;
       if (cycle === run.cycles) {
         stop.abort();
         await Promise.all(producers);
       }
       complaints.push(
-        ...(await settleAndCheck({ folder, config, port, ledger, counts })).map(
-          (text) => `after cycle ${cycle}: ${text}`,
-        ),
+        ...(await settleAndCheck({ site, ledger, counts })).map((text) => `after cycle ${cycle}: ${text}`),
       );
       run.progress?.(
         `cycle ${cycle}: ${ledger.acknowledged.size} acknowledged, ${counts.landed} landed, ${counts.rejected} rejected, ${complaints.length} complaints`,
@@ -104,6 +109,7 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   } finally {
     stop.abort();
     await Promise.all(producers);
+    await lake.close();
     if (complaints.length === 0) rmSync(folder, { recursive: true, force: true });
     else run.progress?.(`kept for inspection: ${folder}`);
   }
@@ -117,19 +123,24 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   };
 }
 
+/** Where the servers of a run live, one after the other. */
+interface Site {
+  readonly config: string;
+  readonly port: number;
+  readonly lake: CrashLake;
+}
+
 /** One life of the server and its end; says how it ended. The first cycles go through every named step once, in order. */
 async function crashOnce(
-  config: string,
-  port: number,
-  { cycle, random }: { cycle: number; random: () => number },
+  site: Site,
+  { cycle, random }: { readonly cycle: number; readonly random: () => number },
 ): Promise<string> {
   const dice = random();
   const turn = 1 + Math.floor(random() * 4);
   const first = LANDING_STEPS[cycle - 1];
-  if (first !== undefined) return crashAtStep(config, port, `${first}:1`);
-  if (dice < 0.5)
-    return crashAtStep(config, port, `${LANDING_STEPS[Math.floor(random() * LANDING_STEPS.length)]}:${turn}`);
-  const server = await startServerProcess({ config, port });
+  if (first !== undefined) return crashAtStep(site, `${first}:1`);
+  if (dice < 0.5) return crashAtStep(site, `${LANDING_STEPS[Math.floor(random() * LANDING_STEPS.length)]}:${turn}`);
+  const server = await start(site);
   if (dice < 0.7) {
     await sleep(200 + random() * 500);
     const engines = treeOf(server.pid).slice(1);
@@ -142,22 +153,22 @@ async function crashOnce(
 }
 
 /** The server kills itself at `<step>:<turn>`, or is killed when it has not come there in time. */
-async function crashAtStep(config: string, port: number, at: string): Promise<string> {
+async function crashAtStep(site: Site, at: string): Promise<string> {
   const [step] = at.split(':');
-  const server = await startOrCrash(config, port, { LAKEWARD_CRASH_AT: at });
+  const server = await startOrCrash(site, { LAKEWARD_CRASH_AT: at });
   if (server === undefined) return `at ${step}`;
   const late = await Promise.race([server.exited.then(() => false), sleep(STEP_MS_MAX, true)]);
   await kill(server);
   return late ? `before ${step}` : `at ${step}`;
 }
 
-async function startOrCrash(
-  config: string,
-  port: number,
-  env: Record<string, string>,
-): Promise<ServerProcess | undefined> {
+function start({ config, port, lake }: Site, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  return startServerProcess({ config, port, env: { ...lake.env, ...env } });
+}
+
+async function startOrCrash(site: Site, env: Readonly<Record<string, string>>): Promise<ServerProcess | undefined> {
   try {
-    return await startServerProcess({ config, port, env });
+    return await start(site, env);
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('the server ended while starting')) return undefined;
     throw error;
@@ -179,13 +190,13 @@ async function kill(server: ServerProcess): Promise<void> {
 
 /** Lets a server land everything, ends it, and checks both deliveries. Producers may go on meanwhile: what they send is in the ledger. */
 async function settleAndCheck(at: {
-  readonly folder: string;
-  readonly config: string;
-  readonly port: number;
+  readonly site: Site;
   readonly ledger: Ledger;
   readonly counts: { landed: number; rejected: number };
 }): Promise<string[]> {
-  const server = await startServerProcess({ config: at.config, port: at.port });
+  const { lake } = at.site;
+  await lake.calm();
+  const server = await start(at.site);
   const acknowledged = new Set(at.ledger.acknowledged);
   for (const name of DELIVERIES) {
     const answer = await fetch(`${server.url}/v1/deliveries/${name}/flush`, { method: 'POST' });
@@ -195,12 +206,14 @@ async function settleAndCheck(at: {
   const complaints: string[] = [];
   at.counts.landed = 0;
   at.counts.rejected = 0;
+  const folder = await lake.view();
   for (const name of DELIVERIES) {
-    const findings = await checkLake(join(at.folder, 'lake'), name, { sent: at.ledger.sent, acknowledged });
+    const findings = await checkLake(folder, name, { sent: at.ledger.sent, acknowledged });
     at.counts.landed += findings.landed;
     at.counts.rejected += findings.rejected;
     const text = complaint(findings);
     if (text !== undefined) complaints.push(`${name}: ${text}`);
   }
+  lake.stir();
   return complaints;
 }

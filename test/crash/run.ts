@@ -1,4 +1,7 @@
-/** `npm run test:crash -- --cycles N [--seed S] [--check-every K]`: any number of crash cycles; exit code 1 when the promise was broken. */
+/**
+ * `npm run test:crash -- --cycles N [--seed S] [--check-every K] [--lake versitygw|minio]`: any number of crash cycles, on a folder or on
+ * an S3 server behind a faulty network; exit code 1 when the promise was broken.
+ */
 import { parseArgs } from 'node:util';
 import { runCrashCycles } from './cycles.ts';
 
@@ -7,15 +10,19 @@ const { values } = parseArgs({
     cycles: { type: 'string', default: '100' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     'check-every': { type: 'string', default: '25' },
+    lake: { type: 'string', default: 'folder' },
   },
 });
 const seed = Number(values.seed);
 console.error(`seed ${seed}`);
+const lake = (['folder', 'versitygw', 'minio'] as const).find((kind) => kind === values.lake);
+if (lake === undefined) throw new Error('--lake is folder, versitygw or minio');
 const started = performance.now();
 const report = await runCrashCycles({
   cycles: Number(values.cycles),
   seed,
   checkEvery: Number(values['check-every']),
+  lake,
   progress: (text) => console.error(`${Math.round((performance.now() - started) / 1000)} s  ${text}`),
 });
 console.log(JSON.stringify({ seed, ...report }, null, 2));

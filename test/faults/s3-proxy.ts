@@ -56,6 +56,8 @@ export interface S3Proxy {
   readonly requests: number;
   /** No faults from now on; resolves when what was late has arrived. */
   calm(): Promise<void>;
+  /** Faults again. */
+  stir(): void;
   close(): Promise<void>;
 }
 
@@ -129,6 +131,9 @@ export async function startS3Proxy(options: S3ProxyOptions): Promise<S3Proxy> {
     async calm() {
       isCalm = true;
       await Promise.all(late);
+    },
+    stir() {
+      isCalm = false;
     },
     async close() {
       isCalm = true;

@@ -68,12 +68,16 @@ export function s3Kinds(...kinds: readonly S3Kind[]): readonly S3Kind[] {
   return named === undefined ? kinds : [named];
 }
 
-/** A `describe` with a server that runs from before its first test to after its last. */
-export async function describeOnS3(kind: S3Kind, name: string, tests: (s3: () => TestS3) => void): Promise<void> {
+/** A `describe` whose tests need a kind of server to be installed. */
+export async function describeWithS3(kind: S3Kind, name: string, tests: () => void): Promise<void> {
   const lack = await missing(kind);
   const isSkipped = lack !== undefined && process.env['CI'] !== 'true';
-  const title = isSkipped ? `${name} (skipped: ${lack})` : name;
-  describe.skipIf(isSkipped)(title, () => {
+  describe.skipIf(isSkipped)(isSkipped ? `${name} (skipped: ${lack})` : name, tests);
+}
+
+/** A `describe` with a server that runs from before its first test to after its last. */
+export function describeOnS3(kind: S3Kind, name: string, tests: (s3: () => TestS3) => void): Promise<void> {
+  return describeWithS3(kind, name, () => {
     let started: TestS3 | undefined;
     beforeAll(async () => {
       started = await startTestS3(kind);
