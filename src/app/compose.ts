@@ -14,7 +14,6 @@ import { createDeliveries } from '../delivery/deliveries.ts';
 import { checkDeclaration } from '../delivery/documents.ts';
 import { createFrontDoor } from '../ingest/front-door.ts';
 import { createStreams } from '../ingest/streams.ts';
-import { encryptingStore } from '../lake/encrypt/encrypting-store.ts';
 import { openKeyRing } from '../lake/encrypt/key-ring.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
@@ -83,7 +82,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const clock = systemClock();
   const telemetry = createTelemetry({ level: config.telemetry.level });
   const shutdown = createShutdown({ clock, log: telemetry.log });
-  const place = lakePlace(config.lake, { clock, telemetry });
+  const keys = await openKeyRing(config.lakeKeys, secretBytes);
+  const place = lakePlace(config.lake, { clock, telemetry, keys });
   shutdown.opened('lake', async () => place.close());
   const startedMs = clock.nowMs();
   try {
@@ -159,7 +159,6 @@ function startEngines({ config, clock, telemetry, shutdown }: Ground): Converter
 async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createDeliveries>> {
   const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
   const { scratch } = dataFolder(config.data.folder);
-  const keys = await openKeyRing(config.lakeKeys, secretBytes);
   const lake = await startLake(stores);
   shutdown.opened('converter', () => converter.close());
 
@@ -168,7 +167,6 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
     catalog,
     converter,
     ...lake,
-    lake: encryptingStore(lake.lake, keys),
     offers: offersOf(config),
     clock,
     telemetry,

@@ -1,12 +1,12 @@
 /**
  * Where the lake lies and how it is reached: a folder, or a bucket with everything around it that a store over a network needs. Stores
- * of one place share their connection, the bound on their calls and their pace, so that one more store costs nothing: a delivery that
- * stores its objects in its own way gets a store of its own.
+ * of one place share their connection, the bound on their calls and their pace, so that one more store costs nothing.
  */
 import { readFile } from 'node:fs/promises';
 import type { LakeConfig, S3LakeConfig } from '../config/load.ts';
+import { encryptingStore } from '../lake/encrypt/encrypting-store.ts';
+import type { KeyRing } from '../lake/encrypt/key-ring.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
-import type { ObjectSettings } from '../lake/s3/requests.ts';
 import { countRequests } from '../lake/s3/request-metrics.ts';
 import { connectS3 } from '../lake/s3/s3-client.ts';
 import { createS3Store } from '../lake/s3/s3-store.ts';
@@ -34,13 +34,14 @@ export interface LakePlace {
 }
 
 export interface OpenPlace {
-  /** A store that stores its objects so; a folder has no settings. */
-  store(settings?: ObjectSettings): LakeStore;
+  /** What is encrypted in it is decrypted on the way out. */
+  store(): LakeStore;
 }
 
 interface Room {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly keys: KeyRing;
 }
 
 export function lakePlace(config: LakeConfig, room: Room): LakePlace {
@@ -53,23 +54,25 @@ export function lakePlace(config: LakeConfig, room: Room): LakePlace {
   return place;
 }
 
-function folderPlace(folder: string, { clock, telemetry }: Room): LakePlace {
+function folderPlace(folder: string, { clock, telemetry, keys }: Room): LakePlace {
   return {
     location: folder,
     guarantee: 'exactly-once',
     probesAlways: false,
     async open() {
-      const store = countingStore(await openFileStore({ folder, clock }), { clock, telemetry });
+      const store = encryptingStore(countingStore(await openFileStore({ folder, clock }), { clock, telemetry }), keys);
       return { store: () => store };
     },
     close: () => undefined,
   };
 }
 
-function bucketPlace(config: S3LakeConfig, { clock, telemetry }: Room): LakePlace {
+function bucketPlace(config: S3LakeConfig, { clock, telemetry, keys }: Room): LakePlace {
   const { bucket, prefix, guarantee } = config;
   const limit = callLimit(CALLS);
   const pace = storePace(clock);
+  const ids = keys.keys.flatMap(({ id, raw }) => (raw ? [id] : []));
+  const customerKeys = { ids, key: (id: string) => keys.raw(id) };
   let opened: ReturnType<typeof connectS3> | undefined;
 
   async function connect(): Promise<NonNullable<typeof opened>> {
@@ -88,10 +91,10 @@ function bucketPlace(config: S3LakeConfig, { clock, telemetry }: Room): LakePlac
     async open() {
       const connection = await connect();
       return {
-        store(settings) {
-          const bare = createS3Store({ connection, bucket, prefix, clock, settings });
+        store() {
+          const bare = createS3Store({ connection, bucket, prefix, clock, customerKeys });
           const counted = countingStore(bare, { clock, telemetry });
-          return retryingStore(limitedStore(counted, limit), { clock, telemetry, pace });
+          return encryptingStore(retryingStore(limitedStore(counted, limit), { clock, telemetry, pace }), keys);
         },
       };
     },

@@ -1,6 +1,6 @@
 /**
  * The parameters of every S3 request the lake makes, in one place. What an object is stored with (storage class, tags, encryption,
- * owner) is added here and nowhere else: `settings` belongs to a store, and a store costs nothing to make.
+ * owner) is said by the file that is staged and by the handle that is published, and added here and nowhere else.
  */
 import type {
   CopyObjectCommandInput,
@@ -11,34 +11,34 @@ import type {
   PutObjectCommandInput,
 } from '@aws-sdk/client-s3';
 import type { LakePath } from '../../model/lake-path.ts';
+import type { ObjectSettings } from '../../model/object-settings.ts';
 import type { StageHandle } from '../../ports/lake-store.ts';
-
-/** What the requests of one store carry beyond what the lake itself needs. */
-export interface ObjectSettings {
-  /** Files of the product itself (log entries, checkpoints) and stages. */
-  readonly put?: Partial<PutObjectCommandInput>;
-  /** A stage on its way to its final place: the final storage class, tags and encryption. */
-  readonly copy?: (handle: StageHandle) => Partial<CopyObjectCommandInput>;
-  /** Reading a file, or asking for one. */
-  readonly read?: Partial<Pick<GetObjectCommandInput & HeadObjectCommandInput, 'RequestPayer' | 'ExpectedBucketOwner'>>;
-}
+import { copyParameters, type CustomerKey, putParameters } from './object-parameters.ts';
 
 export interface S3Place {
   readonly bucket: string;
   /** Ends at a slash, or is empty. */
   readonly prefix: string;
-  readonly settings: ObjectSettings;
+  readonly customerKey: CustomerKey;
 }
 
 export const keyOf = ({ prefix }: S3Place, path: string): string => `${prefix}${path}`;
 
+interface PutBody {
+  readonly body: NonNullable<PutObjectCommandInput['Body']>;
+  readonly bytes: number;
+  /** CRC-32, 8 hex digits. */
+  readonly checksum: string;
+  readonly object?: ObjectSettings | undefined;
+}
+
 export function putInput(
   place: S3Place,
   path: LakePath,
-  { body, bytes, checksum }: { body: NonNullable<PutObjectCommandInput['Body']>; bytes: number; checksum: string },
+  { body, bytes, checksum, object }: PutBody,
 ): PutObjectCommandInput {
   return {
-    ...place.settings.put,
+    ...putParameters(object, place.customerKey),
     Bucket: place.bucket,
     Key: keyOf(place, path),
     Body: body,
@@ -50,7 +50,7 @@ export function putInput(
 export function copyInput(place: S3Place, handle: StageHandle): CopyObjectCommandInput {
   const source = `${place.bucket}/${keyOf(place, handle.staged)}`.split('/').map(encodeURIComponent).join('/');
   return {
-    ...place.settings.copy?.(handle),
+    ...copyParameters(handle.object, place.customerKey),
     Bucket: place.bucket,
     Key: keyOf(place, handle.final),
     CopySource: handle.versionId === undefined ? source : `${source}?versionId=${encodeURIComponent(handle.versionId)}`,
@@ -60,7 +60,6 @@ export function copyInput(place: S3Place, handle: StageHandle): CopyObjectComman
 
 export function getInput(place: S3Place, path: LakePath, range?: string): GetObjectCommandInput {
   return {
-    ...place.settings.read,
     Bucket: place.bucket,
     Key: keyOf(place, path),
     ...(range !== undefined && { Range: range }),
@@ -69,7 +68,6 @@ export function getInput(place: S3Place, path: LakePath, range?: string): GetObj
 
 export function headInput(place: S3Place, path: LakePath, versionId?: string): HeadObjectCommandInput {
   return {
-    ...place.settings.read,
     Bucket: place.bucket,
     Key: keyOf(place, path),
     ...(versionId !== undefined && { VersionId: versionId }),

@@ -19,17 +19,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { LakeStore, StageHandle } from '../../ports/lake-store.ts';
 import { s3CodeOf, s3Failure, statusOf } from './failures.ts';
 import { listPage } from './listing.ts';
+import { type CustomerKey, keyParameters } from './object-parameters.ts';
 import { crcHex, localBody } from './local-body.ts';
-import {
-  copyInput,
-  deleteInput,
-  getInput,
-  headInput,
-  hexOfBase64,
-  type ObjectSettings,
-  putInput,
-  type S3Place,
-} from './requests.ts';
+import { copyInput, deleteInput, getInput, headInput, hexOfBase64, putInput, type S3Place } from './requests.ts';
 import type { S3Connection } from './s3-client.ts';
 
 const GONE = new Set(['NoSuchKey', 'NoSuchVersion']);
@@ -47,15 +39,23 @@ export interface S3StoreOptions {
   /** Folder of the lake in the bucket; '' or absent for the whole bucket. */
   readonly prefix?: string | undefined;
   readonly clock: Clock;
-  readonly settings?: ObjectSettings | undefined;
+  /** Keys that objects may be encrypted with by the store; none by default. */
+  readonly customerKeys?: CustomerKeys | undefined;
+}
+
+export interface CustomerKeys {
+  /** Tried in this order on objects of which nobody knows whose they are. */
+  readonly ids: readonly string[];
+  readonly key: CustomerKey;
 }
 
 type Stage = Pick<StageHandle, 'staged' | 'versionId'>;
 
 /** Makes no request. */
-export function createS3Store({ connection, bucket, prefix = '', clock, settings = {} }: S3StoreOptions): LakeStore {
+export function createS3Store(options: S3StoreOptions): LakeStore {
+  const { connection, bucket, prefix = '', clock, customerKeys = NO_KEYS } = options;
   const folder = prefix.replace(/^\/+|\/+$/g, '');
-  const place: S3Place = { bucket, prefix: folder === '' ? '' : `${folder}/`, settings };
+  const place: S3Place = { bucket, prefix: folder === '' ? '' : `${folder}/`, customerKey: customerKeys.key };
   const { client, requestMs } = connection;
   /** How every request is sent: with its end in time, and the caller's. */
   const bounds = (options: CallOptions | undefined, bytes = 0) => ({
@@ -90,8 +90,30 @@ export function createS3Store({ connection, bucket, prefix = '', clock, settings
       return false;
     } catch (error) {
       if (statusOf(error) === 404) return true;
+      // Encrypted with a key that was not sent along, so it is there.
+      if (statusOf(error) === 400) return false;
       throw error;
     }
+  }
+
+  /** An object that asks for a key does not say which: all are tried. */
+  async function get(path: LakePath, range: string | undefined, options?: CallOptions) {
+    const input = getInput(place, path, range);
+    try {
+      return await client.send(new GetObjectCommand(input), bounds(options));
+    } catch (error) {
+      if (!wantsKey(error)) throw error;
+    }
+    for (const id of customerKeys.ids) {
+      try {
+        const key = keyParameters(customerKeys.key(id));
+        return await client.send(new GetObjectCommand({ ...input, ...key }), bounds(options));
+      } catch (error) {
+        const status = statusOf(error);
+        if (status !== 400 && status !== 403) throw error;
+      }
+    }
+    throw new LakewardError('key-missing', `${path} was stored with a key that is not among lake.keys; add it`);
   }
 
   async function dropStage(stage: Stage, options?: CallOptions): Promise<void> {
@@ -123,7 +145,7 @@ export function createS3Store({ connection, bucket, prefix = '', clock, settings
       const last = length === undefined ? '' : offset + Math.max(length, 1) - 1;
       try {
         const range = whole ? undefined : `bytes=${offset}-${last}`;
-        const answer = await client.send(new GetObjectCommand(getInput(place, path, range)), bounds(options));
+        const answer = await get(path, range, options);
         const body = (await answer.Body?.transformToByteArray()) ?? NOTHING;
         if (answer.ContentLength !== undefined && body.length !== answer.ContentLength) throw cut(path, body.length);
         return length === 0 ? NOTHING : body;
@@ -141,17 +163,17 @@ export function createS3Store({ connection, bucket, prefix = '', clock, settings
       await client.send(new DeleteObjectCommand(deleteInput(place, path)), bounds(options));
     },
 
-    async stage({ local, staged, final }, options): Promise<StageHandle> {
+    async stage({ local, staged, final, object }, options): Promise<StageHandle> {
       const file = await localBody(local);
       const { bytes, checksum } = file;
       const given = new AbortController();
       const signal = AbortSignal.any([given.signal, ...(options?.signal === undefined ? [] : [options.signal])]);
       try {
-        const command = new PutObjectCommand(putInput(place, staged, file));
+        const command = new PutObjectCommand(putInput(place, staged, { ...file, object }));
         const { VersionId } = await Promise.race([client.send(command, bounds({ signal }, bytes)), file.failed]);
         await rm(local, { force: true });
         const versionId = VersionId === undefined || VersionId === 'null' ? {} : { versionId: VersionId };
-        return { staged, final, bytes, checksum, ...versionId };
+        return { staged, final, bytes, checksum, ...versionId, ...(object === undefined ? {} : { object }) };
       } finally {
         // An upload that was refused half-way would hold its connection.
         given.abort();
@@ -173,6 +195,18 @@ export function createS3Store({ connection, bucket, prefix = '', clock, settings
   };
   return guarded(store);
 }
+
+/** S3 says so in words alone. */
+function wantsKey(error: unknown): boolean {
+  return statusOf(error) === 400 && /encrypt/i.test((error as Error).message);
+}
+
+const NO_KEYS: CustomerKeys = {
+  ids: [],
+  key(id) {
+    throw new LakewardError('key-missing', `the key '${id}' is not configured here; add it to lake.keys`);
+  },
+};
 
 function cut(path: LakePath, bytes: number): LakewardError {
   return new LakewardError('lake-unavailable', `the answer for ${path} broke off after ${bytes} bytes`);
