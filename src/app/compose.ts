@@ -18,6 +18,7 @@ import { openKeyRing } from '../lake/encrypt/key-ring.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
 import { isLakewardError } from '../model/errors.ts';
+import type { SchemaText } from '../model/schema.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -106,7 +107,9 @@ async function openStores(ground: Ground): Promise<Stores> {
   const lock = await lockFolder(folder, clock);
   shutdown.opened('folder lock', () => lock.release());
 
-  const converter = startEngines(ground);
+  // Engines start before the catalog is open, and need no schema before the first landing.
+  let schemas: Schemas | undefined;
+  const converter = startEngines(ground, () => schemas?.all() ?? []);
 
   const broker = await openEmbeddedBroker({
     folder: dataFolder(folder).streams,
@@ -136,15 +139,16 @@ async function openStores(ground: Ground): Promise<Stores> {
 
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
-  const schemas = schemaRegistry({ catalog, clock });
+  schemas = schemaRegistry({ catalog, clock });
   return { ...ground, converter, broker, catalog, schemas, scheduler };
 }
 
 /** Engines take longest to start, so they start beside everything else; the deliveries wait for them. */
-function startEngines({ config, clock, telemetry, shutdown }: Ground): Converter {
+function startEngines({ config, clock, telemetry, shutdown }: Ground, schemas: () => readonly SchemaText[]): Converter {
   const converter = duckdbConverter({
     ...config.convert,
     ...(config.testing.crashMarker !== undefined && { crashMarker: config.testing.crashMarker }),
+    schemas,
     scratchFolder: dataFolder(config.data.folder).scratch.engines,
     telemetry,
     clock,

@@ -68,7 +68,7 @@ const column = object({ name: text, type: object({ kind: text }), nullable: flag
 
 const compatibility = oneOf(...COMPATIBILITY_MODES);
 const SCHEMA_DOCUMENTS: Readonly<Record<SchemaDocument['is'], Shape>> = {
-  schema: object({ id: count, text, createdMs: count }),
+  schema: object({ id: count, text, fingerprint: text, createdMs: count }),
   subject: object({
     subject: text,
     versions: list(object({ version: count, id: count, createdMs: count, deleted: optional(flag) })),

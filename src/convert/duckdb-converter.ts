@@ -10,6 +10,7 @@ import type { ColumnPlan } from '../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../model/column-plan.ts';
 import { LakewardError, isLakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
+import type { SchemaText } from '../model/schema.ts';
 import { asShard } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { CallOptions } from '../ports/call-options.ts';
@@ -21,6 +22,7 @@ import { enginePool } from './engine-pool.ts';
 import { EngineDeathError } from './engine-process.ts';
 import type { Command, ConvertAnswer, Lack, Message, RecordPlace } from './protocol.ts';
 import type { RowRange } from './row-ranges.ts';
+import { schemaFile } from './schema-file.ts';
 import { countRows, onlyRecord, placeKey, placesOf, rowsOf } from './row-ranges.ts';
 
 export interface DuckdbConverterOptions {
@@ -31,6 +33,8 @@ export interface DuckdbConverterOptions {
   readonly scratchFolder: string;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  /** Registered schemas, for records that are Avro; only ever more of them. None when absent. */
+  readonly schemas?: () => readonly SchemaText[];
   /** Silence after which an engine counts as hung, ms. */
   readonly hangMs?: number;
   /** Test aids: texts on which an engine dies, hangs or fails when a record holds them. */
@@ -65,11 +69,17 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     name: 'lakeward_convert_engine_deaths_total',
     help: 'Engine processes that died, hung or refused the work during a conversion.',
   });
+  const schemaPath = schemaFile(scratchFolder, options.schemas ?? (() => []));
   let probes = 0;
+
+  async function schemasNow(): Promise<{ schemas?: string }> {
+    const schemas = await schemaPath.current();
+    return schemas === undefined ? {} : { schemas };
+  }
 
   async function attempt({ job, batches, deadly, signal }: Work): Promise<ConvertAnswer> {
     await emptyFolder(job.directory);
-    const message = await answerTo({ kind: 'convert', job, deadly }, batches, signal);
+    const message = await answerTo({ kind: 'convert', job, deadly, ...(await schemasNow()) }, batches, signal);
     if (message.kind !== 'converted') throw new Error(`an answer of kind ${message.kind}`);
     return message.result;
   }
@@ -193,8 +203,9 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
   async function infer(sample: readonly RecordBatch[], call?: InferOptions): Promise<ColumnPlan> {
     const fields = compileLayout(call?.layout ?? '').fields;
     const command = { kind: 'infer', eventTime: call?.eventTime ?? { from: 'arrival' }, fields } as const;
+    const schemas = await schemasNow();
     try {
-      const message = await answerTo(command, each(sample), call?.signal);
+      const message = await answerTo({ ...command, ...schemas }, each(sample), call?.signal);
       if (message.kind !== 'inferred') throw new Error(`an answer of kind ${message.kind}`);
       return message.plan;
     } catch (error) {

@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { asJson, avroRecords } from './engine/avro-records.ts';
 import { startConversion } from './engine/conversion.ts';
 import type { FrameReader } from './engine/frame-reader.ts';
 import { frameReader } from './engine/frame-reader.ts';
@@ -80,7 +81,8 @@ async function run(command: Command): Promise<Message> {
   if (command.kind === 'end') throw new Error('an end without a command');
   if (command.kind === 'infer') {
     const inference = startInference();
-    feed((batch) => inference.add(batch));
+    const decoder = avroRecords(command.schemas);
+    feed((batch) => inference.add(asJson(batch, decoder)));
     return {
       kind: 'inferred',
       plan: inference.plan(command.eventTime, command.fields),
@@ -95,6 +97,7 @@ async function run(command: Command): Promise<Message> {
   const conversion = startConversion(command.job, command.deadly, {
     scratch: process.cwd(),
     memoryBytes: options.memoryBytes,
+    avro: avroRecords(command.schemas),
     watch,
   });
   try {

@@ -35,11 +35,22 @@ export interface EngineOptions {
 /** Shard and offset of a record the engine has died on before. */
 export type RecordPlace = readonly [shard: number, offset: number];
 
+/** `schemas`: path of the file of registered schemas, when there are any. */
 export type Command =
-  | { readonly kind: 'convert'; readonly job: ConvertJob; readonly deadly: readonly RecordPlace[] }
+  | {
+      readonly kind: 'convert';
+      readonly job: ConvertJob;
+      readonly deadly: readonly RecordPlace[];
+      readonly schemas?: string;
+    }
   /** Does the job on records without values: what fails then is no record's fault. */
   | { readonly kind: 'prove'; readonly job: ConvertJob }
-  | { readonly kind: 'infer'; readonly eventTime: EventTime; readonly fields: readonly string[] }
+  | {
+      readonly kind: 'infer';
+      readonly eventTime: EventTime;
+      readonly fields: readonly string[];
+      readonly schemas?: string;
+    }
   /** All batches of the command were sent: finish and answer. */
   | { readonly kind: 'end' };
 

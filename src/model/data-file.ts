@@ -46,6 +46,8 @@ export interface RejectedFile {
 export const REJECT_CODES = {
   'not-utf8': 'The bytes are not valid UTF-8.',
   'not-json': 'The bytes are not valid JSON.',
+  'schema-unknown': 'The record names a schema that is not in the registry.',
+  'not-avro': 'The bytes are not what the schema they name says.',
   'not-an-object': 'The JSON value is not an object.',
   'too-deep': 'The JSON is nested deeper than the limit.',
   'too-large': 'The record is larger than the limit of a row.',

@@ -34,6 +34,8 @@ export interface SchemaText {
   readonly id: number;
   /** JSON text of the Avro schema. */
   readonly text: string;
+  /** CRC-64-AVRO, 16 hex digits, as single-object encoding carries it. */
+  readonly fingerprint: string;
   readonly createdMs: number;
 }
 

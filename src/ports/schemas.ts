@@ -2,7 +2,7 @@
  * The registry of Avro schemas: subjects with versions, and ids that records carry. Reading answers at once from the newest catalog
  * this process knows; changes are durable when they resolve.
  */
-import type { CompatibilityMode, SubjectVersion } from '../model/schema.ts';
+import type { CompatibilityMode, SchemaText, SubjectVersion } from '../model/schema.ts';
 import type { CallOptions } from './call-options.ts';
 
 export interface RegisteredSchema extends SubjectVersion {
@@ -48,6 +48,8 @@ export interface Schemas {
   get(subject: string, version: number | 'latest', options?: { readonly deleted?: boolean }): RegisteredSchema;
   /** The text of an id and the versions that name it; undefined for an id that was never given. */
   byId(id: number): { readonly text: string; readonly named: readonly RegisteredSchema[] } | undefined;
+  /** Every schema that ever got an id, ascending: what a decoder of records needs. */
+  all(): readonly SchemaText[];
   /** The version of the subject that is this schema. Throws `schema-invalid`, `subject-not-found`, `schema-not-found`. */
   lookup(subject: string, schema: unknown, choice?: SchemaChoice): RegisteredSchema;
   /**

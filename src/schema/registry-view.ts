@@ -7,6 +7,8 @@ import type { RegisteredSchema } from '../ports/schemas.ts';
 export interface RegistryView {
   readonly subjects: ReadonlyMap<string, SubjectDocument>;
   readonly texts: ReadonlyMap<number, SchemaText>;
+  /** By id. */
+  readonly all: readonly SchemaText[];
   /** The id of a settled text. */
   readonly ids: ReadonlyMap<string, number>;
   /** Of all texts. */
@@ -40,7 +42,8 @@ function viewOf(documents: Iterable<SchemaDocument>): RegistryView {
       nextId = Math.max(nextId, document.id + 1);
     }
   }
-  return { subjects, texts, ids, bytes, nextId, compatibility };
+  const all = [...texts.values()].toSorted((a, b) => a.id - b.id);
+  return { subjects, texts, all, ids, bytes, nextId, compatibility };
 }
 
 /** The versions of a subject with their texts, ascending. */

@@ -10,7 +10,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CompatibilityAnswer, RegisteredSchema, SchemaChoice, Schemas } from '../ports/schemas.ts';
-import { normalText, settledText } from './canonical-form.ts';
+import { fingerprintOf, normalText, settledText } from './canonical-form.ts';
 import { modeProblems } from './compatibility.ts';
 import type { RegistryView } from './registry-view.ts';
 import { registryView, versionsOf } from './registry-view.ts';
@@ -89,6 +89,7 @@ export function schemaRegistry({ catalog, clock }: { readonly catalog: Catalog; 
       );
       return taken;
     },
+    all: () => view().all,
     mode: (subject) => modeOf(view(), subject),
     subjectMode: (subject) => view().subjects.get(subject)?.compatibility,
     setMode: (mode, subject, call) => {
@@ -124,7 +125,7 @@ function registration(view: RegistryView, { subject, schema, choice, nowMs }: Re
   const before: SubjectDocument = document ?? { is: 'subject', subject, versions: [], nextVersion: 1 };
   const after = { ...before, versions: [...before.versions, added], nextVersion: version + 1 };
   const edits: CatalogEdit[] = [subjectEdit(subject, after)];
-  const stored = { is: 'schema', id, text, createdMs: nowMs } as const;
+  const stored = { is: 'schema', id, text, fingerprint: fingerprintOf(schema), createdMs: nowMs } as const;
   if (known === undefined) edits.push({ kind: 'schema', key: `id/${id}`, document: stored });
   return edits;
 }

@@ -9,6 +9,8 @@ import { LIMITS } from '../../model/limits.ts';
 import type { RecordBatch } from '../../model/record-batch.ts';
 import { compileLayout } from '../../partition/layout.ts';
 import type { ConvertJob, ConvertedFile } from '../../ports/converter.ts';
+import type { RecordDecoder } from '../../schema/record-frame.ts';
+import { isFramed } from '../../schema/record-frame.ts';
 import type { ConvertAnswer, RecordPlace } from '../protocol.ts';
 import { copyOut } from './copy-out.ts';
 import { partitionsOf } from './partitions.ts';
@@ -34,6 +36,8 @@ export interface ConversionOptions {
   readonly scratch: string;
   /** Working memory of the engine. */
   readonly memoryBytes: number;
+  /** Reads the records that are Avro. */
+  readonly avro: RecordDecoder;
   /** Test aid: sees the bytes of every record that is not known to be deadly. */
   readonly watch: ((record: Buffer) => void) | undefined;
 }
@@ -41,7 +45,7 @@ export interface ConversionOptions {
 export function startConversion(
   job: ConvertJob,
   deadly: readonly RecordPlace[],
-  { scratch, memoryBytes, watch }: ConversionOptions,
+  { scratch, memoryBytes, avro, watch }: ConversionOptions,
 ): Conversion {
   const layout = compileLayout(job.layout);
   const partitions = partitionsOf(layout);
@@ -57,6 +61,8 @@ export function startConversion(
   const checker = rowCheck({ ...job, raw: raw !== undefined, partitions, fields: layout.fields });
   const high = new Map<number, number>();
   const killers = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
+  /** JSON of the record at hand: its own bytes, or what was made of them. */
+  const row: { bytes: Buffer; from: number; to: number } = { bytes: Buffer.alloc(0), from: 0, to: 0 };
   let rows = 0;
   let rejects = 0;
   let extraRows = 0;
@@ -69,12 +75,16 @@ export function startConversion(
     for (let i = 0; i < batch.count; i++) {
       const to = batch.dataEnds[i] as number;
       const arrival = batch.arrivals[i] as number;
-      const verdict =
-        (allUtf8 || isUtf8(data.subarray(from, to)) ? undefined : NOT_UTF8) ??
+      let verdict =
         (to - from > LIMITS.recordBytesMax ? TOO_LARGE : undefined) ??
-        (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined) ??
-        checker.check(data, from, to, arrival);
+        (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined);
       if (verdict !== DEADLY) watch?.(data.subarray(from, to));
+      row.bytes = data;
+      row.from = from;
+      row.to = to;
+      if (verdict === undefined && !anyBytes && isFramed(data, from, to)) verdict = readAvro(data, from, to);
+      else if (verdict === undefined && !allUtf8 && !isUtf8(data.subarray(from, to))) verdict = NOT_UTF8;
+      verdict ??= checker.check(row.bytes, row.from, row.to, arrival);
       if (verdict === undefined) {
         const eventMs = accept(data, from, to);
         const seen = eventMs < arrival ? eventMs : arrival;
@@ -87,11 +97,22 @@ export function startConversion(
     if (highest > Number.NEGATIVE_INFINITY) high.set(batch.shard, highest);
   }
 
+  /** Puts the JSON of a framed record in the place of its bytes. */
+  function readAvro(data: Buffer, from: number, to: number): Reject | undefined {
+    const read = avro.decode(data, from, to);
+    if (read.code !== undefined) return { code: read.code, reason: read.reason, column: null };
+    row.bytes = read.json;
+    row.from = 0;
+    row.to = read.jsonEnd;
+    return undefined;
+  }
+
+  /** Raw files take the record as it came. */
   function accept(data: Buffer, from: number, to: number): number {
     const line = checker.line();
     const partition = checker.partition();
     if (raw !== undefined) raw.add(partition, data, from, to);
-    else if (line === undefined) spools.addBytes(partition, data, from, to);
+    else if (line === undefined) spools.addBytes(partition, row.bytes, row.from, row.to);
     else spools.addText(partition, line);
     if (checker.extra()) extraRows++;
     rows++;
