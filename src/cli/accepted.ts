@@ -15,6 +15,7 @@ export const SHARE: Accepted = {
   words: 'a share like 0.05, or one of so many rows like 0.05:1000',
   test: (text) => /^(0(\.\d+)?|1(\.0+)?)(:\d{1,7})?$/.test(text),
 };
+export const EVOLVE: Accepted = oneOf(['none', 'add']);
 export const DURATION: Accepted = {
   words: 'a duration such as 90s or 1h',
   test: (text) => parseDurationMs(text) !== undefined,

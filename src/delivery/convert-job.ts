@@ -14,5 +14,7 @@ export function convertJob(spec: DeliverySpec, plan: ColumnPlan, directory: stri
   };
   const window = spec.rejects?.budget?.rows;
   const forRejects = window === undefined ? {} : { rejectWindow: window };
-  return { plan, layout, eventTime, eventFutureMs, format, compression, ...forFormat, ...forRejects, directory };
+  const forGrowth = spec.evolve === undefined ? {} : ({ tellExtraKeys: true } as const);
+  const options = { ...forFormat, ...forRejects, ...forGrowth };
+  return { plan, layout, eventTime, eventFutureMs, format, compression, ...options, directory };
 }

@@ -4,12 +4,13 @@
  * stands on them.
  */
 import type { DeliveryDocument, DeliverySpec } from '../model/delivery.ts';
-import { LakewardError } from '../model/errors.ts';
+import { LakewardError, isLakewardError } from '../model/errors.ts';
 import type { Positions, StreamId } from '../model/stream.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
+import { planFromAvro } from '../schema/avro-plan.ts';
 import { clashes } from './neighbours.ts';
-import { planRemovals } from './plan-keeper.ts';
-import type { SpecProblem } from './spec-fields.ts';
+import { declared, newestPlan, planRemovals } from './plan-keeper.ts';
+import type { SpecProblem, SpecReader } from './spec-fields.ts';
 import { specReader } from './spec-fields.ts';
 
 export function creation(state: CatalogState, spec: DeliverySpec, nowMs: number): CatalogEdit[] {
@@ -27,7 +28,7 @@ export function creation(state: CatalogState, spec: DeliverySpec, nowMs: number)
 
 export function replacement(state: CatalogState, spec: DeliverySpec): CatalogEdit[] {
   const document = ownedByApi(state, spec.name);
-  requireSameGround(document.spec, spec);
+  requireSameGround(state, document.spec, spec);
   return same(document.spec, spec) ? [] : [edit({ ...document, spec })];
 }
 
@@ -76,7 +77,7 @@ export function checkDeclaration(
   for (const problem of declarationProblems(specs)) read.fault(problem, undefined);
   for (const [i, spec] of specs.entries()) {
     const known = state.delivery.get(spec.name);
-    const problems = known === undefined ? [] : groundProblems(known.spec, spec);
+    const problems = known === undefined ? [] : groundProblems(state, known.spec, spec);
     for (const { spec: other, owner } of state.delivery.values()) {
       if (owner === 'api' && !specs.some(({ name }) => name === other.name)) problems.push(...clashes(spec, other));
     }
@@ -127,20 +128,39 @@ function streamIdOf(state: CatalogState, spec: DeliverySpec): StreamId {
   );
 }
 
-function requireSameGround(known: DeliverySpec, spec: DeliverySpec): void {
+function requireSameGround(state: CatalogState, known: DeliverySpec, spec: DeliverySpec): void {
   const read = specReader();
-  for (const problem of groundProblems(known, spec)) read.fault(problem, undefined);
+  for (const problem of groundProblems(state, known, spec)) read.fault(problem, undefined);
   read.finish(`delivery '${spec.name}'`);
 }
 
-function groundProblems(known: DeliverySpec, spec: DeliverySpec): SpecProblem[] {
-  return (['stream', 'prefix', 'start'] as const)
+function groundProblems(
+  state: CatalogState,
+  known: DeliverySpec,
+  spec: DeliverySpec,
+): Parameters<SpecReader['fault']>[0][] {
+  const schema = same(known.schema, spec.schema) ? [] : schemaProblems(state, spec);
+  const ground = (['stream', 'prefix', 'start'] as const)
     .filter((path) => !same(known[path], spec[path]))
     .map((path) => {
       const accepted = `${JSON.stringify(known[path])}, as it was created`;
       const reason = `cannot change (it is ${accepted}); make another delivery`;
       return { path, value: spec[path], accepted, reason };
     });
+  return [...ground, ...schema];
+}
+
+/** Files that have landed stay readable beside those to come: columns may be added and widened. */
+function schemaProblems(state: CatalogState, { name, schema }: DeliverySpec): Parameters<SpecReader['fault']>[0][] {
+  if (schema === 'auto') return [];
+  try {
+    declared(newestPlan(state, name), planFromAvro(schema.avro));
+    return [];
+  } catch (error) {
+    if (!isLakewardError(error)) throw error;
+    const accepted = 'a schema that only adds and widens columns, or another delivery';
+    return [{ path: 'schema.avro', value: 'the schema', accepted, reason: error.message, code: error.code }];
+  }
 }
 
 function dropping(state: CatalogState, name: string): CatalogEdit[] {

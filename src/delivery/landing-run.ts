@@ -16,6 +16,7 @@ import type { Log } from '../ports/telemetry.ts';
 import { convertJob } from './convert-job.ts';
 import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics } from './metrics.ts';
+import type { PlanGrowth } from './plan-growth.ts';
 import { currentPlan } from './plan-keeper.ts';
 import type { RangeOutcome } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
@@ -35,6 +36,8 @@ export interface LandingRoom {
   readonly stream: StreamDocument;
   readonly log: LandingLog;
   readonly progress: ProgressBook;
+  /** Of a delivery whose inferred plan may grow. */
+  readonly growth: PlanGrowth | undefined;
   readonly budget: LandingBudget;
   readonly metrics: DeliveryMetrics;
   readonly telemetryLog: Log;
@@ -89,7 +92,7 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
   }
   const plan = await currentPlan(
     { catalog: room.catalog, converter: room.converter, clock: room.clock, spec, createdMs: at.createdMs },
-    { sample, landedVersion: at.log.view().planVersion, signal },
+    { sample, landedVersion: at.log.view().planVersion, growth: at.growth, signal },
   );
   const directory = await room.scratch.make();
   const drop = (): Promise<void> => room.scratch.remove(directory);
@@ -156,6 +159,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   at.metrics.landing(outcome, room.clock.monotonicMs() - prepared.startedMs);
   if (outcome === 'superseded') return outcome;
   update.adopt();
+  at.growth?.landed(converted);
   const landed = {
     reason,
     rows: converted.rows,

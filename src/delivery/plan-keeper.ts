@@ -1,7 +1,8 @@
 /**
  * The column plan a delivery lands with. Every plan is in the catalog before the first file written with it, under a version that
- * grows and is never given to other columns: files name theirs. Inferred plans are made once, from the first records met; anew only
- * when a declared schema was given up for `auto`.
+ * grows and is never given to other columns: files name theirs. A plan follows the one before, so that readers of older files
+ * understand newer ones. Inferred plans are made once, from the first records met, and grow only where the delivery says so; they are
+ * made anew only when a declared schema was given up for `auto`.
  */
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
@@ -11,7 +12,9 @@ import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Converter } from '../ports/converter.ts';
 import { planFromAvro } from '../schema/avro-plan.ts';
+import { mergePlans } from '../schema/plan-merge.ts';
 import { changeCatalog } from './catalog-change.ts';
+import type { PlanGrowth } from './plan-growth.ts';
 
 export interface PlanKeeperOptions {
   readonly catalog: Catalog;
@@ -27,6 +30,8 @@ export interface PlanSearch {
   readonly sample: readonly RecordBatch[];
   /** The highest version that landed files name: new plans are numbered above it. */
   readonly landedVersion: number;
+  /** What an inferred plan may grow by. */
+  readonly growth?: PlanGrowth | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -39,8 +44,11 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
   if (spec.format === 'raw') return NO_COLUMNS;
   const wanted = spec.schema === 'auto' ? undefined : planFromAvro(spec.schema.avro);
   const kept = newestPlan(catalog.read(), spec.name);
-  if (kept !== undefined && fits(kept, wanted)) return kept;
-  const made = wanted ?? (await inferred(options, search));
+  const following = (newest: ColumnPlan | undefined): ColumnPlan | undefined =>
+    wanted === undefined ? goneOn(newest, search.growth) : declared(newest, wanted);
+  const next = following(kept);
+  if (next !== undefined && next === kept) return kept;
+  const made = next ?? (await inferred(options, search));
   if (made.columns.length === 0) return { ...made, version: NO_COLUMNS.version };
   await changeCatalog(
     catalog,
@@ -48,9 +56,10 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
       // A worker that still prepares leaves no plan behind for a delivery that is gone, or for another one.
       if (state.delivery.get(spec.name)?.createdMs !== options.createdMs) throw gone(spec.name);
       const newest = newestPlan(state, spec.name);
-      if (newest !== undefined && fits(newest, wanted)) return [];
+      const plan = following(newest) ?? made;
+      if (plan === newest) return [];
       const version = Math.max(newest?.version ?? 0, search.landedVersion) + 1;
-      return planEdits(state, { spec, plan: { ...made, version }, createdMs: options.clock.nowMs() });
+      return planEdits(state, { spec, plan: { ...plan, version }, createdMs: options.clock.nowMs() });
     },
     { signal: search.signal },
   );
@@ -91,10 +100,17 @@ function planEdits(
   return edits;
 }
 
-/** A declared schema fits its own columns only; `auto` goes on with the columns it inferred, whatever they are. */
-function fits(kept: ColumnPlan, wanted: ColumnPlan | undefined): boolean {
-  if (wanted === undefined) return kept.misfit === 'extra';
-  return kept.misfit === wanted.misfit && JSON.stringify(kept.columns) === JSON.stringify(wanted.columns);
+/**
+ * The plan of a declared schema after the newest, which is itself when it takes all that the schema asks for. An inferred one is
+ * replaced: its columns were guesses. Throws `schema-invalid` when the schema cannot follow.
+ */
+export function declared(newest: ColumnPlan | undefined, wanted: ColumnPlan): ColumnPlan {
+  return newest?.misfit === wanted.misfit ? mergePlans(newest, wanted) : wanted;
+}
+
+/** `auto` goes on with the columns it inferred, whatever they are; undefined when they are to be inferred. */
+function goneOn(newest: ColumnPlan | undefined, growth: PlanGrowth | undefined): ColumnPlan | undefined {
+  return newest?.misfit === 'extra' ? (growth?.grown(newest) ?? newest) : undefined;
 }
 
 async function inferred({ converter, spec }: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {

@@ -38,7 +38,7 @@ export const SPEC_DEFAULTS = {
 // biome-ignore format: one line a concern
 const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
-  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'flush', 'rejects',
+  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'flush', 'rejects',
   'start',
   'object', 'lifecycle',
 ];
@@ -90,6 +90,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     compression: readCompression(read, format, given['compression']),
     ...readFormatOptions(read, format, given),
     schema: readSchema(read, given['schema'] ?? 'auto'),
+    ...readEvolve(read, format, given),
     flush: readFlush(read, given['flush'] ?? {}),
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
@@ -199,6 +200,17 @@ function readSchema(read: SpecReader, value: unknown): SchemaSource {
   }
   read.checked('schema.avro', avro, () => planFromAvro(avro));
   return { avro };
+}
+
+/** Only inferred columns grow by themselves; a schema changes when somebody changes it. */
+function readEvolve(
+  read: SpecReader,
+  format: DataFormat,
+  { evolve = 'none', schema = 'auto' }: Readonly<Record<string, unknown>>,
+): Pick<DeliverySpec, 'evolve'> {
+  if (evolve === 'none') return {};
+  if (evolve === 'add' && schema === 'auto' && format !== 'raw') return { evolve };
+  return read.fault({ path: 'evolve', value: evolve, accepted: 'none; or add, with schema auto' }, {});
 }
 
 function readFlush(read: SpecReader, value: unknown): FlushRule {

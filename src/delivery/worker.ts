@@ -31,6 +31,7 @@ import { landedPositions } from './log-holder.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { checkRejects } from './reject-rule.ts';
 import type { DeliveryRoom } from './room.ts';
+import { planGrowth } from './plan-growth.ts';
 import { progressBook } from './shard-progress.ts';
 
 export interface WorkerOptions {
@@ -79,6 +80,7 @@ export function startWorker(options: WorkerOptions): Worker {
     idleAfterMs: Math.max(IDLE_AFTER_MS_MIN, 2 * spec.flush.ageMs),
   });
   const budget = landingBudget();
+  const growth = spec.evolve === 'add' ? planGrowth() : undefined;
   const opened = Promise.withResolvers<void>();
   let woken = new AbortController();
   let state: WorkerView['state'] = 'running';
@@ -167,6 +169,7 @@ export function startWorker(options: WorkerOptions): Worker {
       stream,
       log,
       progress,
+      growth,
       budget,
       metrics,
       telemetryLog,

@@ -56,6 +56,15 @@ export interface ColumnPlan {
   readonly misfit: 'reject' | 'extra';
 }
 
+/** What inference tells apart; null is nothing. */
+export type ValueFamily = 'boolean' | 'integer' | 'double' | 'string' | 'nested';
+
+/** A key met in `_extra`, or a column whose values were put there, with the rows by what the value was. */
+export interface ExtraKey {
+  readonly key: string;
+  readonly rows: Readonly<Partial<Record<ValueFamily, number>>>;
+}
+
 /** JSON column for keys and values that have no column of their own; null when there are none. */
 export const EXTRA_COLUMN = '_extra';
 

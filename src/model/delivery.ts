@@ -74,6 +74,8 @@ export interface DeliverySpec {
   /** Format `csv`: texts that a spreadsheet would take for a formula get a leading `'`. */
   readonly formulaGuard?: true;
   readonly schema: SchemaSource;
+  /** Schema `auto`: keys met often in `_extra` become columns. */
+  readonly evolve?: 'add';
   readonly flush: FlushRule;
   /** Absent: set aside, without a budget. */
   readonly rejects?: RejectRule;

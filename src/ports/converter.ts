@@ -2,7 +2,7 @@
  * Batches of raw records to files of typed columns, one a partition, with every row that cannot land named. Runs in bounded
  * memory, outside the caller's thread. A converter never decides what lands: it fills a folder the caller owns.
  */
-import type { ColumnPlan } from '../model/column-plan.ts';
+import type { ColumnPlan, ExtraKey } from '../model/column-plan.ts';
 import type { ColumnStatistics, RejectCount, RejectedRow } from '../model/data-file.ts';
 import type { Compression, DataFormat, EventTime } from '../model/delivery.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
@@ -23,6 +23,8 @@ export interface ConvertJob {
   readonly formulaGuard?: true;
   /** Rows in a row among which rejects are counted for `densest`. */
   readonly rejectWindow?: number;
+  /** Asks for `extraKeys`. */
+  readonly tellExtraKeys?: true;
   /** Absolute path of an existing, empty local folder; everything in it is the caller's afterwards, also after a failure. */
   readonly directory: string;
 }
@@ -57,6 +59,8 @@ export interface ConvertResult {
   readonly rows: number;
   /** Rows with something in `_extra`. */
   readonly extraRows: number;
+  /** Keys met in `_extra`, in the order they were first seen; the most frequent, where there are many. Only when asked for. */
+  readonly extraKeys?: readonly ExtraKey[];
   /** For each shard seen, the highest min(event time, arrival) of its good rows, epoch ms. */
   readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
 }

@@ -72,6 +72,7 @@ describe('a specification', () => {
     { eventTime: { field: 'at', form: 's' }, start: '2026-01-31T10:00:00Z', flush: { age: '1s' } },
     { schema: { avro: { type: 'record', name: 'r', fields: [{ name: 'a', type: 'long' }] } }, format: 'ndjson' },
     { format: 'raw', separator: '\n', compression: 'zstd' },
+    { evolve: 'add' },
     { format: 'csv', formulaGuard: true, compression: 'zstd' },
   ])('parses to itself: %j', (change) => {
     const spec = parseDeliverySpec({ name: 'd', stream: 's', ...change });
@@ -100,6 +101,12 @@ describe('a specification', () => {
     ['schema-invalid', { schema: { avro: { type: 'nonsense' } } }],
     ['argument-invalid', { layout: '{', flush: { records: -1 } }],
     ['argument-invalid', { schema: 'guess' }],
+    ['argument-invalid', { evolve: 'remove' }],
+    ['argument-invalid', { evolve: 'add', format: 'raw' }],
+    [
+      'argument-invalid',
+      { evolve: 'add', schema: { avro: { type: 'record', name: 'r', fields: [{ name: 'a', type: 'long' }] } } },
+    ],
     ['argument-invalid', { format: 'csv', compression: 'snappy' }],
     ['argument-invalid', { format: 'raw', compression: 'snappy' }],
     ['argument-invalid', { format: 'raw', schema: { avro: { type: 'record', name: 'r', fields: [] } } }],

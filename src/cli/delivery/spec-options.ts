@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { DeliverySpec } from '../../model/delivery.ts';
-import { CODEC, DURATION, FORMAT, ON_OFF, REJECT_MODE, SHARE, SIZE } from '../accepted.ts';
+import { CODEC, DURATION, EVOLVE, FORMAT, ON_OFF, REJECT_MODE, SHARE, SIZE } from '../accepted.ts';
 import type { Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 
@@ -28,6 +28,11 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     accepts: ON_OFF,
   },
   schema: { value: 'file', about: 'an Avro schema file; auto infers the columns (default)' },
+  evolve: {
+    value: 'none|add',
+    about: 'schema auto: add makes columns of keys met often later on (default none)',
+    accepts: EVOLVE,
+  },
   'flush-age': {
     value: 'duration',
     about: 'land when the oldest record waits this long (default 60s)',
@@ -72,6 +77,7 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     separator: separator(call.option('separator')),
     formulaGuard: onOff(call.option('formula-guard')),
     schema: await schema(call.option('schema')),
+    evolve: call.option('evolve'),
     flush: Object.keys(flush).length === 0 ? undefined : flush,
     rejects: rejects(call.option('rejects'), call.option('reject-budget')),
     allowedLateness: call.option('allowed-lateness'),
@@ -110,6 +116,7 @@ export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
     delete result['compression'];
   }
   if (result['format'] !== 'raw' && change['separator'] === undefined) delete result['separator'];
+  if (result['schema'] !== 'auto' && change['evolve'] === undefined) delete result['evolve'];
   if (result['format'] !== 'csv' && change['formulaGuard'] === undefined) delete result['formulaGuard'];
   return result;
 }

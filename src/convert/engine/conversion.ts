@@ -13,6 +13,7 @@ import type { RecordDecoder } from '../../schema/record-frame.ts';
 import { isFramed } from '../../schema/record-frame.ts';
 import type { ConvertAnswer, RecordPlace } from '../protocol.ts';
 import { copyOut } from './copy-out.ts';
+import { extraKeys } from './extra-keys.ts';
 import { partitionsOf } from './partitions.ts';
 import { rejectedFile } from './rejected-file.ts';
 import { openRawFiles } from './raw-files.ts';
@@ -58,7 +59,8 @@ export function startConversion(
   const rejected = rejectedFile(job.directory, job.rejectWindow);
   const raw = job.format === 'raw' ? openRawFiles(job) : undefined;
   const anyBytes = raw !== undefined && isOpaque({ ...job, fields: layout.fields });
-  const checker = rowCheck({ ...job, raw: raw !== undefined, partitions, fields: layout.fields });
+  const seen = job.tellExtraKeys === true ? extraKeys() : undefined;
+  const checker = rowCheck({ ...job, raw: raw !== undefined, partitions, fields: layout.fields, extraKeys: seen });
   const high = new Map<number, number>();
   const killers = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
   /** JSON of the record at hand: its own bytes, or what was made of them. */
@@ -143,7 +145,8 @@ export function startConversion(
       alive(spool.bytes);
       files.push(...(await copyOut(connection, spool, { ...job, numberKey })));
     }
-    return { files, rejected: rejected.finish(), rows, extraRows, eventHighMs: [...high] };
+    const told = seen === undefined ? {} : { extraKeys: seen.list() };
+    return { files, rejected: rejected.finish(), rows, extraRows, ...told, eventHighMs: [...high] };
   }
 
   return {

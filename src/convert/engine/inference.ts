@@ -4,40 +4,23 @@
  * Only the event time's field becomes a timestamp. Keys that no file can hold as a column are left to the extra column.
  */
 import { isUtf8 } from 'node:buffer';
-import type { Column, ColumnPlan, ColumnType } from '../../model/column-plan.ts';
-import { EXTRA_COLUMN } from '../../model/column-plan.ts';
+import type { Column, ColumnPlan, ColumnType, ValueFamily } from '../../model/column-plan.ts';
 import type { EventTime } from '../../model/delivery.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { RecordBatch } from '../../model/record-batch.ts';
-import { KIND } from './json-scan.ts';
+import { inferredType, isColumnName } from '../../schema/inferred-type.ts';
 import { recordMembers } from './record-members.ts';
+import { familyOf } from './value-family.ts';
 
 export interface Inference {
   add(batch: RecordBatch): void;
   plan(eventTime: EventTime, fields: readonly string[]): ColumnPlan;
 }
 
-type Family = 'boolean' | 'integer' | 'double' | 'string' | 'nested';
-
-const NAME_CHARS_MAX = 128;
 const SEEN_MAX = 10_000;
-/** Longer integers may not fit 64 bits; doubles hold them as JSON.parse would. */
-const INTEGER_CHARS_MAX = 18;
-const FAMILIES: Readonly<Record<number, Family>> = {
-  [KIND.text]: 'string',
-  [KIND.escapedText]: 'string',
-  [KIND.integer]: 'integer',
-  [KIND.fraction]: 'double',
-  [KIND.exponent]: 'double',
-  [KIND.true]: 'boolean',
-  [KIND.false]: 'boolean',
-  [KIND.object]: 'nested',
-  [KIND.array]: 'nested',
-};
-
 export function startInference(): Inference {
   const members = recordMembers([]);
-  const seen = new Map<string, Map<Family, number>>();
+  const seen = new Map<string, Map<ValueFamily, number>>();
 
   function add(batch: RecordBatch): void {
     const data = batch.data as Buffer;
@@ -46,10 +29,9 @@ export function startInference(): Inference {
       const end = batch.dataEnds[i] as number;
       if (members.scan(data, from, end) !== 'ok' || !isUtf8(data.subarray(from, end))) continue;
       for (const { key, kind, from, to } of members.others()) {
-        let family = FAMILIES[kind];
-        if (family === 'integer' && to - from > INTEGER_CHARS_MAX) family = 'double';
+        const family = familyOf(kind, to - from);
         if (family === undefined || (!seen.has(key) && seen.size >= SEEN_MAX)) continue;
-        const families = seen.get(key) ?? new Map<Family, number>();
+        const families = seen.get(key) ?? new Map<ValueFamily, number>();
         families.set(family, (families.get(family) ?? 0) + 1);
         seen.set(key, families);
       }
@@ -60,7 +42,7 @@ export function startInference(): Inference {
 }
 
 function planOf(
-  seen: ReadonlyMap<string, ReadonlyMap<Family, number>>,
+  seen: ReadonlyMap<string, ReadonlyMap<ValueFamily, number>>,
   eventTime: EventTime,
   fields: readonly string[],
 ): ColumnPlan {
@@ -86,28 +68,9 @@ function planOf(
 
 function typeOf(
   name: string,
-  families: ReadonlyMap<Family, number> | undefined,
+  families: ReadonlyMap<ValueFamily, number> | undefined,
   wanted: readonly string[],
 ): ColumnType {
   if (families === undefined) return wanted.includes(name) ? { kind: 'string' } : { kind: 'json' };
-  const has = (family: Family): boolean => families.has(family);
-  if (families.size === 2 && has('integer') && has('double')) return { kind: 'double' };
-  // Of mixed kinds the most frequent wins; the others' values go to the extra column.
-  const [first] = [...families].sort(([, a], [, b]) => b - a)[0] ?? ['string'];
-  switch (first) {
-    case 'boolean':
-      return { kind: 'boolean' };
-    case 'integer':
-      return has('double') ? { kind: 'double' } : { kind: 'int', bits: 64 };
-    case 'double':
-      return { kind: 'double' };
-    case 'string':
-      return { kind: 'string' };
-    default:
-      return { kind: 'json' };
-  }
-}
-
-function isColumnName(key: string): boolean {
-  return key !== '' && key.length <= NAME_CHARS_MAX && key.toLowerCase() !== EXTRA_COLUMN && !/\p{Cc}/u.test(key);
+  return inferredType(families);
 }

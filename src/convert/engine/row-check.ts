@@ -10,6 +10,7 @@ import { REJECT_CODES } from '../../model/data-file.ts';
 import type { EventTime } from '../../model/delivery.ts';
 import type { ColumnCheck } from './column-check.ts';
 import { columnCheck, fittingText } from './column-check.ts';
+import type { ExtraKeys } from './extra-keys.ts';
 import type { FieldPath } from './field-path.ts';
 import { fieldPath, fieldText } from './field-path.ts';
 import { KIND } from './json-scan.ts';
@@ -44,10 +45,12 @@ export interface RowCheckOptions {
   readonly partitions: Partitions;
   /** Paths of the layout's fields. */
   readonly fields: readonly string[];
+  /** Told what goes to the extra column, where somebody wants to know. */
+  readonly extraKeys?: ExtraKeys | undefined;
 }
 
 export function rowCheck(options: RowCheckOptions): RowCheck {
-  const { plan, eventTime, eventFutureMs, raw, partitions, fields } = options;
+  const { plan, eventTime, eventFutureMs, raw, partitions, fields, extraKeys } = options;
   const checks = plan.columns.map(columnCheck);
   const nested = plan.columns.map(nestedCheck);
   const slots = plan.columns.map((column) => column.name);
@@ -146,16 +149,20 @@ export function rowCheck(options: RowCheckOptions): RowCheck {
   /** The record as the engine reads it exactly: known members only, forms normalised, the rest as text in the extra column. */
   function rewrite(bytes: Buffer): string {
     const kept: string[] = [];
-    const rest = members
-      .others()
-      .map(({ keyFrom, keyTo, from, to }) => `${slice(bytes, keyFrom, keyTo)}:${slice(bytes, from, to)}`);
+    const others = members.others();
+    const rest = others.map(
+      ({ keyFrom, keyTo, from, to }) => `${slice(bytes, keyFrom, keyTo)}:${slice(bytes, from, to)}`,
+    );
+    if (extraKeys !== undefined) for (const { key, kind, from, to } of others) extraKeys.unknown(key, kind, to - from);
     for (let i = 0; i < checks.length; i++) {
       if (members.kind[i] === KIND.none || members.kind[i] === KIND.null) continue;
       const text = rewritten[i];
       const name = JSON.stringify(slots[i]);
       const raw = slice(bytes, members.from[i] as number, members.to[i] as number);
-      if (text === null) rest.push(`${name}:${raw}`);
-      else kept.push(`${name}:${text ?? raw}`);
+      if (text === null) {
+        rest.push(`${name}:${raw}`);
+        extraKeys?.misfit(slots[i] as string, members.kind[i] as number);
+      } else kept.push(`${name}:${text ?? raw}`);
       if (typeof text === 'string') addUnknown(rest, nested[i]?.unknown);
     }
     extra = rest.length > 0;
