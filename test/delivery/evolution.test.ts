@@ -76,8 +76,14 @@ test('five changes under load: nothing is rejected, old files stay, one query re
   const [whole] = await ask(`SELECT count(*) AS rows, count(DISTINCT id) AS ids, min(id) AS first, max(id) AS last,
     any_value(typeof(n)) AS n, any_value(typeof(p)) AS p, any_value(typeof(tags)) AS tags, any_value(typeof(m)) AS m FROM ALL`);
   expect(whole).toEqual({
-    ...{ rows: String(next), ids: String(next), first: '0', last: String(next - 1) },
-    ...{ n: 'DOUBLE', p: 'STRUCT(x INTEGER, y INTEGER)', tags: 'VARCHAR[]', m: 'MAP(VARCHAR, BIGINT)' },
+    rows: String(next),
+    ids: String(next),
+    first: '0',
+    last: String(next - 1),
+    n: 'DOUBLE',
+    p: 'STRUCT(x INTEGER, y INTEGER)',
+    tags: 'VARCHAR[]',
+    m: 'MAP(VARCHAR, BIGINT)',
   });
   const values = await ask('SELECT id, n, p, tags, c, m, _extra FROM ALL ORDER BY id');
   expect(values.map((row) => merged(row))).toEqual(rowsSent.map((row) => JSON.parse(JSON.stringify(row)) as object));
