@@ -7,7 +7,11 @@ import { DeleteObjectCommand, PutObjectCommand, CopyObjectCommand } from '@aws-s
 import { expect, test } from 'vitest';
 import type { S3Connection } from '../../src/lake/s3/s3-client.ts';
 import { createS3Store } from '../../src/lake/s3/s3-store.ts';
+import { callLimit, limitedStore } from '../../src/lake/wrap/limited-store.ts';
+import { retryingStore } from '../../src/lake/wrap/retrying-store.ts';
+import { storePace } from '../../src/lake/wrap/store-pace.ts';
 import type { LandingRules } from '../../src/landing/room.ts';
+import { silentTelemetry } from '../../src/telemetry/silent.ts';
 import { type Actor, type Pace, seededWorld, type World } from '../faults/lake/world.ts';
 import { S3_FAULTS, seededFaults, startS3Proxy } from '../faults/s3-proxy.ts';
 import { simulate } from '../landing/simulation.ts';
@@ -173,16 +177,22 @@ for (const kind of s3Kinds('versitygw')) {
   });
 }
 
+/** As a server wraps its store: with its pace, repetitions and bound on calls. */
 async function race(lake: Lake, world: World): Promise<void> {
-  const at = { bucket: lake.bucket, clock: world.clock };
+  const { clock } = world;
+  const telemetry = silentTelemetry();
   await simulate({
     world,
     workers: 4,
     shards: [20, 15],
     lossy: false,
     tuning: { emptyAfterMs: 300, sweepAfterMs: 1500 },
-    open: async (actor) =>
-      createS3Store({ ...at, connection: asTurns(lake.connection, world, actor, (call) => call()) }),
+    async open(actor) {
+      const connection = asTurns(lake.connection, world, actor, (call) => call());
+      const store = createS3Store({ bucket: lake.bucket, clock, connection });
+      const limited = limitedStore(store, callLimit({ total: 64, perPrefix: 48 }));
+      return retryingStore(limited, { clock, telemetry, pace: storePace(clock) });
+    },
     onlooker: async () => strangersView(lake.s3, lake.bucket, ''),
     local: async (_actor, content) => lake.local(content),
   });
