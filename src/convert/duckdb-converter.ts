@@ -90,16 +90,19 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     batches: AsyncIterable<RecordBatch>,
     signal: AbortSignal | undefined,
   ): Promise<Message> {
-    return await pool.use(async (engine) => {
-      const message = await engine.run(command, batches, signal);
-      if (message.kind !== 'failed') {
-        if ('rssBytes' in message) pool.report(engine, message.rssBytes);
-        return message;
-      }
-      if (message.broken) await engine.kill();
-      if (message.lack !== undefined) throw lacking(`the engine could not work: ${message.message}`, message.lack);
-      throw new EngineRefusalError(message.message);
-    }, signal);
+    return await pool.use(
+      async (engine) => {
+        const message = await engine.run(command, batches, signal);
+        if (message.kind !== 'failed') {
+          if ('rssBytes' in message) pool.report(engine, message.rssBytes);
+          return message;
+        }
+        if (message.broken) await engine.kill();
+        if (message.lack !== undefined) throw lacking(`the engine could not work: ${message.message}`, message.lack);
+        throw new EngineRefusalError(message.message);
+      },
+      { signal, home: homeOf(command) },
+    );
   }
 
   async function survives(work: Work): Promise<boolean> {
@@ -231,7 +234,12 @@ function isSuspicion(error: unknown): error is EngineDeathError | EngineRefusalE
 
 /** A failure for want of something that fewer records need less of. */
 function lacking(message: string, lack: Lack, cause?: Error): LakewardError {
-  return new LakewardError('convert-failed', message, { cause, details: { resource: true, lack } });
+  return new LakewardError('convert-failed', message, { cause, details: { resource: lack !== 'keys', lack } });
+}
+
+/** Whose event ids the command needs: an engine that knows them saves reading them. */
+function homeOf(command: Command): string | undefined {
+  return command.kind === 'convert' ? command.job.dedupe?.delivery : undefined;
 }
 
 function lackOf(error: unknown): unknown {

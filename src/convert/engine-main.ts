@@ -1,6 +1,6 @@
 /**
  * The engine process: one DuckDB of one thread, driven by the frames of the server that started it. It does one command at a time,
- * keeps nothing between commands and dies with its server: at the end of either pipe. Started by `engine-process.ts` only, with its
+ * keeps nothing between commands but the ids of events that landed, and dies with its server: at the end of either pipe. Started by `engine-process.ts` only, with its
  * options as the one argument and its scratch folder as working folder.
  */
 import { writeSync } from 'node:fs';
@@ -11,6 +11,8 @@ import { startConversion } from './engine/conversion.ts';
 import type { FrameReader } from './engine/frame-reader.ts';
 import { frameReader } from './engine/frame-reader.ts';
 import { startInference } from './engine/inference.ts';
+import { KeyFileError } from './engine/key-file.ts';
+import { knownIds } from './engine/known-ids.ts';
 import { proveJob } from './engine/proof.ts';
 import { ManyPartitionsError } from './engine/spools.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
@@ -25,7 +27,8 @@ const watch = [crashMarker, hangMarker, failMarker].every((one) => one === undef
 const MEMORY = /^Out of Memory Error\b/;
 /** Memory is short because the spilled bytes find no room. */
 const SPILL = /max_temp_directory_size|No space left/;
-const OTHER_RESOURCE = /^(IO Error|ENOSPC|EDQUOT|EMFILE|ENFILE|ENOMEM|EROFS|EIO|EACCES)\b/;
+const OTHER_RESOURCE =
+  /^(IO Error|Array buffer allocation failed|Invalid typed array length|ENOSPC|EDQUOT|EMFILE|ENFILE|ENOMEM|EROFS|EIO|EACCES)\b/;
 const BROKEN = /^(INTERNAL|FATAL) Error/i;
 
 // While a query runs the event loop turns, and the end of standard input tells that the server is gone.
@@ -42,6 +45,7 @@ const instance = await DuckDBInstance.create(':memory:', {
 const connection = await instance.connect();
 await prepare(connection);
 const frames = frameReader(() => say({ kind: 'taken' }));
+const known = knownIds(() => say({ kind: 'alive' }));
 say({ kind: 'ready' });
 for (;;) {
   const command = nextCommand(frames);
@@ -54,6 +58,7 @@ for (;;) {
 }
 
 function lackOf(error: unknown, message: string): Lack | undefined {
+  if (error instanceof KeyFileError) return 'keys';
   if (MEMORY.test(message)) return SPILL.test(message) ? 'other' : 'memory';
   return error instanceof ManyPartitionsError || OTHER_RESOURCE.test(message) ? 'other' : undefined;
 }
@@ -94,16 +99,18 @@ async function run(command: Command): Promise<Message> {
     await proveJob(connection, command.job, process.cwd());
     return { kind: 'proved', rssBytes: process.memoryUsage.rss() };
   }
+  const { dedupe } = command.job;
   const conversion = startConversion(command.job, command.deadly, {
     scratch: process.cwd(),
     memoryBytes: options.memoryBytes,
     avro: avroRecords(command.schemas),
+    known: dedupe === undefined ? undefined : known.of(dedupe),
     watch,
   });
   try {
     feed((batch) => conversion.add(batch));
     const result = await conversion.finish(connection, (bytes) => say({ kind: 'alive', bytes }));
-    return { kind: 'converted', result, rssBytes: process.memoryUsage.rss() };
+    return { kind: 'converted', result, rssBytes: process.memoryUsage.rss() - known.bytes() };
   } finally {
     conversion.close();
   }

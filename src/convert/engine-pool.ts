@@ -9,11 +9,19 @@ import { startEngine } from './engine-process.ts';
 
 export interface EnginePool {
   open(): Promise<void>;
-  /** Runs `work` with a living engine of its own. Waiting ends with the signal's reason when aborted. */
-  use<T>(work: (engine: EngineProcess) => Promise<T>, signal: AbortSignal | undefined): Promise<T>;
+  /**
+   * Runs `work` with a living engine of its own; of the idle ones, the one last used for the same home. Waiting ends with the signal's
+   * reason when aborted.
+   */
+  use<T>(work: (engine: EngineProcess) => Promise<T>, call?: UseOptions): Promise<T>;
   /** Tells what an engine holds after a command; over the bound it is replaced. */
   report(engine: EngineProcess, rssBytes: number): void;
   close(): Promise<void>;
+}
+
+export interface UseOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly home?: string | undefined;
 }
 
 export interface EnginePoolOptions extends Omit<EngineProcessOptions, 'folder'> {
@@ -29,6 +37,7 @@ interface Slot {
   readonly folder: string;
   engine: EngineProcess | undefined;
   commands: number;
+  home: string | undefined;
 }
 
 interface Waiter {
@@ -38,7 +47,7 @@ interface Waiter {
 
 export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOptions): EnginePool {
   const slots = Array.from({ length: engines }, (_, i): Slot => {
-    return { folder: join(scratchFolder, `engine-${i}`), engine: undefined, commands: 0 };
+    return { folder: join(scratchFolder, `engine-${i}`), engine: undefined, commands: 0, home: undefined };
   });
   const idle = [...slots];
   const waiters: Waiter[] = [];
@@ -56,9 +65,16 @@ export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOpt
     return slot.engine;
   }
 
-  async function acquire(signal: AbortSignal | undefined): Promise<Slot> {
+  /** Of the idle slots the one at home there, then one without a home, then any. */
+  function takeIdle(home: string | undefined): Slot | undefined {
+    let at = idle.findLastIndex((slot) => slot.home === home);
+    if (at === -1) at = idle.findLastIndex((slot) => slot.home === undefined);
+    return idle.splice(at, 1)[0];
+  }
+
+  async function acquire({ signal, home }: UseOptions): Promise<Slot> {
     signal?.throwIfAborted();
-    const free = idle.pop();
+    const free = takeIdle(home);
     if (free !== undefined) return free;
     const { promise, resolve, reject } = Promise.withResolvers<Slot>();
     const waiter = { take: resolve, refuse: reject };
@@ -78,20 +94,21 @@ export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOpt
     else next.take(slot);
   }
 
-  async function use<T>(work: (engine: EngineProcess) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async function use<T>(work: (engine: EngineProcess) => Promise<T>, call: UseOptions = {}): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<void>();
     underWay.add(promise);
     try {
-      return await useSlot(work, signal);
+      return await useSlot(work, call);
     } finally {
       underWay.delete(promise);
       resolve();
     }
   }
 
-  async function useSlot<T>(work: (engine: EngineProcess) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async function useSlot<T>(work: (engine: EngineProcess) => Promise<T>, call: UseOptions): Promise<T> {
     if (closed) throw closedError();
-    const slot = await acquire(signal);
+    const slot = await acquire(call);
+    slot.home = call.home ?? slot.home;
     try {
       const engine = await engineOf(slot);
       // Closed while the engine started: nobody else would end it.
@@ -114,7 +131,7 @@ export function enginePool({ engines, scratchFolder, ...options }: EnginePoolOpt
 
   return {
     open: async () => {
-      await Promise.all(slots.map(() => use(() => Promise.resolve(), undefined)));
+      await Promise.all(slots.map(() => use(() => Promise.resolve())));
     },
     use,
     report: (engine, rssBytes) => {

@@ -65,11 +65,12 @@ export type Message =
   | { readonly kind: 'alive'; readonly bytes?: number }
   /** A feed file was read and is gone. */
   | { readonly kind: 'taken' }
+  /** `rssBytes`: without the ids of events that it remembers. */
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
   | { readonly kind: 'proved'; readonly rssBytes: number }
   /** The command failed, the engine lives. `lack`: what there was too little of for so many rows; `broken`: it is of no further use. */
   | { readonly kind: 'failed'; readonly message: string; readonly lack?: Lack; readonly broken: boolean };
 
-/** `other`: disk, file descriptors, partitions. */
-export type Lack = 'memory' | 'other';
+/** `other`: disk, file descriptors, partitions. `keys`: a local file of event ids, which fewer records do not bring back. */
+export type Lack = 'memory' | 'other' | 'keys';

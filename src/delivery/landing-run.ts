@@ -3,6 +3,7 @@
  * stages the files and commits them with their range in one entry of the landing log, then records losses that follow the range. A
  * prepared landing that is superseded or dropped leaves nothing behind but stages, which the log's maintenance sweeps.
  */
+import { type AppendKeys, filesFor, isCut, type KnownKeys } from '../landing/known-keys.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec, FlushReason } from '../model/delivery.ts';
@@ -11,9 +12,10 @@ import { MIB } from '../model/limits.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
-import type { ConvertResult } from '../ports/converter.ts';
+import type { ConvertDedupe, ConvertResult } from '../ports/converter.ts';
 import type { Log } from '../ports/telemetry.ts';
 import { convertJob } from './convert-job.ts';
+import type { IdMemory, LandingKeys } from './id-memory.ts';
 import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { PlanGrowth } from './plan-growth.ts';
@@ -39,6 +41,7 @@ export interface LandingRoom {
   /** Of a delivery whose inferred plan may grow. */
   readonly growth: PlanGrowth | undefined;
   readonly budget: LandingBudget;
+  readonly ids: IdMemory;
   readonly metrics: DeliveryMetrics;
   readonly telemetryLog: Log;
   readonly signal: AbortSignal;
@@ -51,6 +54,8 @@ export interface PreparedLanding {
   readonly range: RangeOutcome;
   readonly order: LandingOrder;
   readonly converted: ConvertResult;
+  /** Present when duplicates are dropped. */
+  readonly keys: LandingKeys | undefined;
   readonly startedMs: number;
   drop(): Promise<void>;
 }
@@ -61,6 +66,8 @@ export interface LandingOrder {
   readonly reason: FlushReason;
   /** An operator lets these records through the error budget. */
   readonly letThrough?: true;
+  /** The event ids known when everything before has landed; absent when it has. */
+  readonly known?: KnownKeys | undefined;
 }
 
 /** Throws what the broker, the converter and the catalog throw; the scratch folder is gone then. */
@@ -78,14 +85,17 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
   });
   const sample = await reader.first();
   const nonce = at.log.nonce();
+  const known = order.known ?? at.log.view().known;
   if (sample.length === 0) {
     for await (const batch of reader.batches) assertNone(batch);
+    const range = reader.outcome();
     return {
       nonce,
       order,
-      range: reader.outcome(),
+      range,
       plan: undefined,
       converted: NOTHING,
+      keys: await adoptKeys(at, { nonce, known, range, converted: NOTHING }),
       startedMs,
       drop: nothingToDrop,
     };
@@ -97,25 +107,48 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
   const directory = await room.scratch.make();
   const drop = (): Promise<void> => room.scratch.remove(directory);
   try {
-    const converted = await room.converter.convert(convertJob(spec, plan, directory), reader.batches, { signal });
+    const dedupe = await keysJob(at, known);
+    const job = { ...convertJob(spec, plan, directory), ...(dedupe === undefined ? {} : { dedupe }) };
+    const converted = await room.converter.convert(job, reader.batches, { signal });
     at.budget.converted();
     const range = reader.outcome();
-    const rows = converted.rows + (converted.rejected?.rows ?? 0);
+    const rows = converted.rows + (converted.rejected?.rows ?? 0) + (converted.dedupe?.duplicateRows ?? 0);
     if (rows !== range.records) {
       throw new LakewardError('convert-failed', `the converter gave ${rows} rows for ${range.records} records`);
     }
-    return { nonce, order, range, plan, converted, startedMs, drop };
+    const keys = await adoptKeys(at, { nonce, known, range, converted });
+    return { nonce, order, range, plan, converted, keys, startedMs, drop };
   } catch (error) {
     at.budget.failed(error, reader.bytes());
+    await at.ids.failed(error);
     await drop();
     throw error;
   }
+}
+
+/** What the converter is told of duplicates; the files of ids it needs are there then. */
+async function keysJob(at: LandingRoom, known: KnownKeys): Promise<ConvertDedupe | undefined> {
+  const { spec, log, ids, signal } = at;
+  if (spec.dedupe === undefined) return undefined;
+  await ids.keep(known);
+  return await ids.job(spec.dedupe, filesFor(known, spec.dedupe), (file, call) => log.readKeys(file, call), { signal });
+}
+
+async function adoptKeys(
+  { spec, ids }: LandingRoom,
+  made: Pick<PreparedLanding, 'nonce' | 'range' | 'converted'> & { readonly known: KnownKeys },
+): Promise<LandingKeys | undefined> {
+  if (spec.dedupe === undefined) return undefined;
+  const { nonce, known, range, converted } = made;
+  const { firstArrivalMs } = range;
+  return await ids.adopt({ nonce, rule: spec.dedupe, known, firstArrivalMs, converted: converted.dedupe });
 }
 
 /** Stages and commits. `superseded`: another worker landed from the same positions; nothing of this one shows. */
 export async function land(at: LandingRoom, prepared: PreparedLanding): Promise<'committed' | 'superseded'> {
   try {
     const outcome = prepared.range.ranges.size === 0 ? 'committed' : await commitRange(at, prepared);
+    tellKnown(at);
     if (outcome === 'superseded' || prepared.range.gaps.length === 0) return outcome;
     return await commitLosses(at, prepared);
   } finally {
@@ -136,6 +169,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     skips ? { files: converted.files, rejected: undefined } : converted,
   );
   const reasons = converted.rejected?.reasons ?? [];
+  const keys = await writeKeys(at, prepared);
 
   const previousMs = log.view().watermarkMs;
   const closes = closingUnit(compileLayout(spec.layout).units);
@@ -153,6 +187,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
       ...(update.watermarkMs === undefined ? {} : { watermarkMs: update.watermarkMs }),
       ...(skips && reasons.length > 0 ? { skipped: reasons } : {}),
       ...(prepared.order.letThrough === undefined ? {} : { letThrough: true as const }),
+      ...(keys === undefined ? {} : { dedupe: keys }),
     },
     { signal },
   );
@@ -167,6 +202,8 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     extraRows: converted.extraRows,
     lateRows,
+    duplicateRows: keys?.duplicateRows ?? 0,
+    unkeyedRows: keys?.unkeyedRows ?? 0,
     rejects: skips ? [] : reasons,
     skips: skips ? reasons : [],
     lagMs: Math.max(0, room.clock.nowMs() - firstArrivalMs),
@@ -179,6 +216,23 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     rejectedRows: converted.rejected?.rows ?? 0,
   });
   return outcome;
+}
+
+function tellKnown({ spec, log, metrics }: LandingRoom): void {
+  if (spec.dedupe === undefined) return;
+  const { known } = log.view();
+  metrics.known({ keys: known.keys, cut: isCut(known) });
+}
+
+/** The ids of the rows, durable before the entry names them. */
+async function writeKeys(
+  { log, ids, signal }: LandingRoom,
+  { keys }: PreparedLanding,
+): Promise<AppendKeys | undefined> {
+  for (const file of keys?.appended.files ?? []) {
+    await log.writeKeys({ name: file.name, content: await ids.content(file) }, { signal });
+  }
+  return keys?.appended;
 }
 
 async function commitLosses(at: LandingRoom, { range }: PreparedLanding): Promise<'committed' | 'superseded'> {

@@ -12,6 +12,7 @@ import type { LandingLog, LandingView } from '../landing/landing-log.ts';
 import { openLandingLog } from '../landing/landing-log.ts';
 import { landingPaths } from '../landing/paths.ts';
 import type { CallOptions } from '../ports/call-options.ts';
+import type { IdMemory } from './id-memory.ts';
 import { rebuildLost } from './rebuild.ts';
 import type { DeliveryRoom } from './room.ts';
 
@@ -29,7 +30,11 @@ export interface LogHolder {
   view(): LandingView | undefined;
 }
 
-export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, 'spec' | 'streamId'>): LogHolder {
+export function logHolder(
+  room: DeliveryRoom,
+  document: Pick<DeliveryDocument, 'spec' | 'streamId'>,
+  ids: IdMemory,
+): LogHolder {
   const { spec } = document;
   let opening: Promise<OpenLog> | undefined;
   let open: OpenLog | undefined;
@@ -56,7 +61,7 @@ export function logHolder(room: DeliveryRoom, document: Pick<DeliveryDocument, '
         lakeId: await room.lakeId(),
         stream: { name: stream.name, id: stream.id },
         start: () => startPositions(room, spec, stream),
-        rebuild: (lost, call) => rebuildLost({ room, spec, stream }, lost, call),
+        rebuild: (lost, call) => rebuildLost({ room, spec, stream, ids }, lost, call),
         ...(room.step === undefined ? {} : { step: room.step }),
         ...(room.upkeep === undefined ? {} : { tuning: room.upkeep.tuning }),
       },

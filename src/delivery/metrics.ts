@@ -12,6 +12,8 @@ export interface LandedFacts {
   readonly bytes: number;
   readonly extraRows: number;
   readonly lateRows: number;
+  readonly duplicateRows: number;
+  readonly unkeyedRows: number;
   readonly rejects: readonly RejectCount[];
   /** Rejected rows that are kept nowhere. */
   readonly skips: readonly RejectCount[];
@@ -29,6 +31,8 @@ export interface DeliveryMetrics {
   }): void;
   landing(outcome: LandingOutcome, durationMs: number): void;
   lost(offsets: number): void;
+  /** What is remembered to drop duplicates; `cut`: not the whole window, for want of room. */
+  known(facts: { readonly keys: number; readonly cut: boolean }): void;
   pending(facts: { readonly records: number; readonly bytes: number; readonly oldestMs: number }): void;
   /** Whether the delivery works: 0 while it retries or is suspended. */
   working(works: boolean): void;
@@ -48,6 +52,8 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const replayed = telemetry.counter({ name: name('replayed_rows_total'), help: 'Rejected rows that have landed by a replay.', labels });
   const extra = telemetry.counter({ name: name('extra_rows_total'), help: 'Rows with keys or values outside their columns.', labels });
   const late = telemetry.counter({ name: name('late_rows_total'), help: 'Rows landed in a partition after it was closed.', labels });
+  const duplicate = telemetry.counter({ name: name('duplicate_rows_total'), help: 'Records dropped because a row with their event id had landed.', labels });
+  const unkeyed = telemetry.counter({ name: name('unkeyed_rows_total'), help: 'Rows landed without an event id although duplicates are dropped.', labels });
   const lost = telemetry.counter({ name: name('lost_offsets_total'), help: 'Offsets that retention or damage took before they landed: at most this many records.', labels });
   const landings = telemetry.counter({ name: name('landings_total'), help: 'Landings, by outcome.', labels: ['delivery', 'outcome'] });
   const duration = telemetry.histogram({ name: name('landing_seconds'), help: 'Duration of a landing.', labels, buckets: SECONDS });
@@ -55,6 +61,8 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const pendingRecords = telemetry.gauge({ name: name('pending_records'), help: 'Records waiting in the stream.', labels });
   const pendingBytes = telemetry.gauge({ name: name('pending_bytes'), help: 'Bytes waiting in the stream.', labels });
   const oldest = telemetry.gauge({ name: name('oldest_pending_seconds'), help: 'Age of the oldest waiting record.', labels });
+  const knownIds = telemetry.gauge({ name: name('known_ids'), help: 'Event ids remembered to drop duplicates.', labels });
+  const idsCut = telemetry.gauge({ name: name('known_ids_cut'), help: '1 while event ids within the window are forgotten for want of room.', labels });
   const working = telemetry.gauge({ name: name('working'), help: '0 while the delivery retries or is suspended.', labels });
 
   return {
@@ -66,6 +74,8 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       for (const { rows: n, code, column = '' } of facts.skips) skipped.add(n, { delivery, code, column });
       extra.add(facts.extraRows, { delivery });
       late.add(facts.lateRows, { delivery });
+      duplicate.add(facts.duplicateRows, { delivery });
+      unkeyed.add(facts.unkeyedRows, { delivery });
       lag.set(facts.lagMs / 1000, { delivery });
     },
     replayed(facts) {
@@ -79,6 +89,10 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       if (outcome === 'committed') duration.observe(durationMs / 1000, { delivery });
     },
     lost: (offsets) => lost.add(offsets, { delivery }),
+    known(facts) {
+      knownIds.set(facts.keys, { delivery });
+      idsCut.set(facts.cut ? 1 : 0, { delivery });
+    },
     pending(facts) {
       pendingRecords.set(facts.records, { delivery });
       pendingBytes.set(facts.bytes, { delivery });

@@ -12,6 +12,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { ConvertedFile, ConvertResult } from '../ports/converter.ts';
 import { convertJob } from './convert-job.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
+import type { IdMemory } from './id-memory.ts';
 import { encryptedExtension, objectOf, shownFacts } from './object-settings.ts';
 import { planOfVersion } from './plan-keeper.ts';
 import type { RangeReader } from './range-reader.ts';
@@ -23,13 +24,14 @@ export interface RebuildPlace {
   readonly room: DeliveryRoom;
   readonly spec: DeliverySpec;
   readonly stream: StreamDocument;
+  readonly ids: IdMemory;
 }
 
 type Rebuilt = Exclude<Awaited<ReturnType<Rebuild>>, 'gone'>;
 
 /** `gone` when retention has taken some of the records. Throws `stage-lost` when the rows do not come out as they were. */
 export async function rebuildLost(place: RebuildPlace, lost: LostFiles, call?: CallOptions): Promise<Rebuilt | 'gone'> {
-  const { room, spec, stream } = place;
+  const { room, spec, stream, ids } = place;
   const plan = planOfVersion(room.catalog.read(), spec.name, lost.planVersion);
   if (plan === undefined) throw mismatch(spec, `plan ${lost.planVersion} is not known any more`);
   const signal = call?.signal ?? new AbortController().signal;
@@ -44,7 +46,11 @@ export async function rebuildLost(place: RebuildPlace, lost: LostFiles, call?: C
   if ((await reader.first()).length === 0) return 'gone';
   const directory = await room.scratch.make();
   try {
-    const converted = await room.converter.convert(convertJob(spec, plan, directory), reader.batches, { signal });
+    const { dedupe } = lost;
+    // The same rows only when they are compared with the same ids.
+    const keys = dedupe && { dedupe: await ids.job(dedupe.rule, dedupe.files, (file) => lost.keys(file), call) };
+    const job = { ...convertJob(spec, plan, directory), ...keys };
+    const converted = await room.converter.convert(job, reader.batches, { signal });
     return await stageRebuilt(place, lost, { converted, reader });
   } finally {
     await room.scratch.remove(directory);

@@ -5,6 +5,8 @@
  */
 import type { DeliveryDocument } from '../model/delivery.ts';
 import type { CatalogState } from '../ports/catalog.ts';
+import type { IdMemory } from './id-memory.ts';
+import { idMemory } from './id-memory.ts';
 import type { LogHolder } from './log-holder.ts';
 import { logHolder } from './log-holder.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -18,6 +20,7 @@ const MAINTENANCE_MS = 60_000;
 export interface RunningDelivery {
   readonly document: DeliveryDocument;
   readonly holder: LogHolder;
+  readonly ids: IdMemory;
   readonly metrics: DeliveryMetrics;
   /** Absent while paused. */
   readonly worker: Worker | undefined;
@@ -49,17 +52,21 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
 
   function start(document: DeliveryDocument, kept?: RunningDelivery): void {
     const { spec, createdMs, letThrough } = document;
+    const ids = kept?.ids ?? idMemory(room.scratch, spec.name);
     const sameSpec = JSON.stringify(kept?.document.spec) === JSON.stringify(spec);
-    const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, document);
+    const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, document, ids);
     const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
-    const worker = document.paused ? undefined : startWorker({ room, spec, createdMs, letThrough, holder, metrics });
-    running.set(spec.name, { document, holder, metrics, worker });
+    const worker = document.paused
+      ? undefined
+      : startWorker({ room, spec, createdMs, letThrough, holder, ids, metrics });
+    running.set(spec.name, { document, holder, ids, metrics, worker });
     if (kept === undefined) room.scheduler.add(maintenance(spec.name));
   }
 
   async function end(name: string, delivery: RunningDelivery): Promise<void> {
     await room.scheduler.remove(jobName(name));
     await delivery.worker?.stop();
+    await delivery.ids.forget();
     running.delete(name);
   }
 

@@ -5,7 +5,12 @@
 export interface ScratchFolders {
   /** A new, empty folder; its absolute path. */
   make(): Promise<string>;
-  /** Removes a folder and what is in it; fine when there is none. */
+  /** Writes a file of a folder whole, in place of what was there. */
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  read(path: string): Promise<Uint8Array>;
+  /** Takes a file to another name. */
+  move(from: string, to: string): Promise<void>;
+  /** Removes a folder or file and what is in it; fine when there is none. */
   remove(path: string): Promise<void>;
   /** Removes all folders an earlier process left behind. Called once, before the first `make`. */
   sweep(): Promise<void>;

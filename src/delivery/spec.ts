@@ -4,7 +4,15 @@
  * read one, change a field and send it back.
  */
 import type { TimeForm } from '../model/column-plan.ts';
-import type { Compression, DataFormat, DeliverySpec, EventTime, FlushRule, SchemaSource } from '../model/delivery.ts';
+import type {
+  Compression,
+  DataFormat,
+  DedupeRule,
+  DeliverySpec,
+  EventTime,
+  FlushRule,
+  SchemaSource,
+} from '../model/delivery.ts';
 import type { StartPosition } from '../model/delivery.ts';
 import { CODECS } from '../model/delivery.ts';
 import { LAKE_PATH_BYTES_MAX, lakePath } from '../model/lake-path.ts';
@@ -38,7 +46,7 @@ export const SPEC_DEFAULTS = {
 // biome-ignore format: one line a concern
 const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
-  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'flush', 'rejects',
+  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'dedupe', 'flush', 'rejects',
   'start',
   'object', 'lifecycle',
 ];
@@ -52,6 +60,7 @@ const PREFIX_ACCEPTED = 'folders joined by /, none of them empty or starting wit
 const FORMATS = Object.keys(CODECS) as DataFormat[];
 const FORMS: readonly TimeForm[] = ['iso', 's', 'ms', 'us'];
 const EVENT_TIME_ACCEPTED = `'arrival', a field name, or {field, form: ${FORMS.join('|')}}`;
+const DEDUPE_ACCEPTED = "'none', or {key: a field name, window: 1s to 31d (default 24h)}";
 const START_ACCEPTED = "'earliest', 'latest', or an ISO-8601 time with a zone like 2026-01-31T10:00:00Z";
 const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
@@ -60,6 +69,12 @@ const FLUSH = {
   ageMs: { min: 100, max: DAY_MS, accepted: '100ms to 24h', parse: parseDurationMs },
   records: { min: 1, max: 100_000_000, accepted: '1 to 100000000' },
 } as const satisfies Record<keyof FlushRule, QuantityRule>;
+const WINDOW: QuantityRule = {
+  min: LIMITS.dedupeWindowMsMin,
+  max: LIMITS.dedupeWindowMsMax,
+  accepted: '1s to 31d',
+  parse: parseDurationMs,
+};
 const BOUND: QuantityRule = { min: 0, max: 366 * DAY_MS, accepted: '0s to 366d', parse: parseDurationMs };
 
 /** `offers`: what is refused beside, because the lake cannot do it. Throws `argument-invalid`, `layout-invalid` or `schema-invalid` with `details.problems`: path, value, accepted. */
@@ -91,6 +106,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     ...readFormatOptions(read, format, given),
     schema: readSchema(read, given['schema'] ?? 'auto'),
     ...readEvolve(read, format, given),
+    ...readDedupe(read, given['dedupe'] ?? 'none'),
     flush: readFlush(read, given['flush'] ?? {}),
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
@@ -211,6 +227,17 @@ function readEvolve(
   if (evolve === 'none') return {};
   if (evolve === 'add' && schema === 'auto' && format !== 'raw') return { evolve };
   return read.fault({ path: 'evolve', value: evolve, accepted: 'none; or add, with schema auto' }, {});
+}
+
+function readDedupe(read: SpecReader, value: unknown): { readonly dedupe?: DedupeRule } {
+  if (value === 'none') return {};
+  const given = isObject(value) ? read.object('dedupe', value, ['key', 'window', 'windowMs']) : undefined;
+  if (given === undefined) return read.fault({ path: 'dedupe', value, accepted: DEDUPE_ACCEPTED }, {});
+  const key = given['key'];
+  const window = given['window'] ?? given['windowMs'] ?? LIMITS.dedupeWindowMsDefault;
+  const windowMs = read.quantity('dedupe.window', window, WINDOW);
+  if (isField(key)) return { dedupe: { key, windowMs } };
+  return read.fault({ path: 'dedupe.key', value: key, accepted: 'a field name, a.b for nested ones' }, {});
 }
 
 function readFlush(read: SpecReader, value: unknown): FlushRule {

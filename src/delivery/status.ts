@@ -1,4 +1,5 @@
 /** What a delivery says of itself, from its document, its worker, its landing log and what waits in the stream. */
+import { isCut } from '../landing/known-keys.ts';
 import type { DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
 import type { Positions } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
@@ -27,6 +28,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     ...(view?.watermarkMs === undefined ? {} : { watermarkMs: view.watermarkMs }),
   };
   const totals = view?.totals;
+  const known = view !== undefined && spec.dedupe !== undefined ? view.known : undefined;
   return {
     spec,
     owner,
@@ -38,11 +40,14 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     rejects: rejectsOf(view),
     extraRows: totals?.extraRows ?? 0,
     lateRows: totals?.lateRows ?? 0,
+    duplicateRows: totals?.duplicateRows ?? 0,
+    unkeyedRows: totals?.unkeyedRows ?? 0,
     lostOffsets: totals?.lostOffsets ?? 0,
     entry: view?.entry ?? 0,
     pending: await pendingOf(room, delivery),
     planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,
     ...times,
+    ...(known === undefined ? {} : { dedupe: { knownIds: known.keys, cut: isCut(known) } }),
   };
 }
 

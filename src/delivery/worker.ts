@@ -22,6 +22,7 @@ import { asLakewardError, retryPauseMs, suspends, troubleOf } from './fault.ts';
 import type { FlushDecision, FlushWait } from './flush.ts';
 import { decideFlush } from './flush.ts';
 import { flushRequests } from './flush-requests.ts';
+import type { IdMemory } from './id-memory.ts';
 import { landingBudget } from './landing-budget.ts';
 import type { LandingOrder, LandingRoom, PreparedLanding } from './landing-run.ts';
 import { land, prepareLanding } from './landing-run.ts';
@@ -41,6 +42,7 @@ export interface WorkerOptions {
   readonly createdMs: number;
   readonly letThrough?: DeliveryDocument['letThrough'];
   readonly holder: LogHolder;
+  readonly ids: IdMemory;
   readonly metrics: DeliveryMetrics;
 }
 
@@ -70,7 +72,7 @@ const PASS_OVER: FlushDecision = { flush: 'age' };
 const NOTHING_THERE_MS = 1000;
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { room, spec, createdMs, holder, metrics } = options;
+  const { room, spec, createdMs, holder, ids, metrics } = options;
   const telemetryLog = room.telemetry.log.child({ delivery: spec.name });
   const stopping = new AbortController();
   const requests = flushRequests();
@@ -171,6 +173,7 @@ export function startWorker(options: WorkerOptions): Worker {
       progress,
       growth,
       budget,
+      ids,
       metrics,
       telemetryLog,
       signal: stopping.signal,
@@ -261,7 +264,8 @@ export function startWorker(options: WorkerOptions): Worker {
     const pending = await room.broker.pending(at.stream.id, from, { ...NOW, signal: at.signal });
     const decision = pending.records === 0 ? undefined : decide(from, pending, undefined);
     if (decision?.flush === undefined) return undefined;
-    const next = await prepareLanding(at, orderOf(from, pending.ends, decision.flush));
+    const known = before.keys?.after;
+    const next = await prepareLanding(at, { ...orderOf(from, pending.ends, decision.flush), known });
     if (next.range.ranges.size > 0) return next;
     await next.drop();
     return undefined;

@@ -9,6 +9,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { LakePath } from '../model/lake-path.ts';
 import type { PartReference } from './file-list.ts';
 import { EMPTY_STATE, type LandingState, type OpenPartition } from './fold.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { numberOf } from './paths.ts';
 import { again, type LandingRoom } from './room.ts';
 
@@ -34,6 +35,7 @@ type Stored = Checkpoint & {
   readonly watermarkMs?: number;
   readonly lastLandedMs?: number;
   readonly condemned: readonly string[];
+  readonly known?: KnownKeys;
   readonly open: Readonly<Record<string, OpenPartition>>;
 };
 
@@ -57,6 +59,7 @@ export async function writeCheckpoint(
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
     condemned: state.condemned,
+    ...(hasKeys(state) ? { known: state.known } : {}),
     open: Object.fromEntries(state.open),
   };
   const bytes = new TextEncoder().encode(JSON.stringify(stored));
@@ -128,9 +131,14 @@ export function parseCheckpoint(bytes: Uint8Array, path: string): { checkpoint: 
     watermarkMs: stored.watermarkMs,
     lastLandedMs: stored.lastLandedMs,
     condemned: stored.condemned,
+    known: stored.known ?? EMPTY_STATE.known,
     open: new Map(Object.entries(stored.open)),
   };
   return { checkpoint: { n, timeMs, emptiedThrough, parts }, state };
+}
+
+function hasKeys({ known }: LandingState): boolean {
+  return known.rule !== undefined || known.retired.length > 0;
 }
 
 function damaged(path: string, why: string, cause?: unknown): LakewardError {

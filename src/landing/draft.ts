@@ -8,6 +8,7 @@ import type { ObjectSettings } from '../model/object-settings.ts';
 import type { Offset, ShardIndex } from '../model/stream.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import type { EntryBody } from './entry.ts';
+import type { AppendKeys } from './known-keys.ts';
 
 export type DraftFile = Omit<DataFile, 'path' | 'checksum'> & {
   readonly handle: StageHandle;
@@ -26,6 +27,7 @@ export interface AppendDraft {
   readonly extraRows: number;
   readonly lateRows: number;
   readonly watermarkMs?: number;
+  readonly dedupe?: AppendKeys;
   /** Rejected rows that are counted and kept nowhere. */
   readonly skipped?: readonly RejectCount[];
   /** An operator let these rows through the error budget. */
@@ -54,7 +56,7 @@ export function replayOf({ nonce: _nonce, ...draft }: ReplayDraft): EntryBody & 
 }
 
 export function appendOf(draft: AppendDraft): EntryBody {
-  const { planVersion, extraRows, lateRows, watermarkMs, skipped, letThrough } = draft;
+  const { planVersion, extraRows, lateRows, watermarkMs, dedupe, skipped, letThrough } = draft;
   const ranges = [...draft.ranges].map(([shard, { from, to }]) => {
     if (to < from)
       throw new LakewardError('argument-invalid', `range [${from}, ${to}) of shard ${shard} runs backwards`);
@@ -71,6 +73,7 @@ export function appendOf(draft: AppendDraft): EntryBody {
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
     ...(skipped === undefined ? {} : { skipped }),
     ...(letThrough === undefined ? {} : { letThrough }),
+    ...(dedupe === undefined ? {} : { dedupe }),
   };
 }
 

@@ -8,6 +8,7 @@ import { LakewardError } from '../model/errors.ts';
 import { lakePath, type LakePath } from '../model/lake-path.ts';
 import type { ObjectSettings } from '../model/object-settings.ts';
 import type { OffsetGap } from '../ports/broker.ts';
+import type { AppendKeys } from './known-keys.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 
 export const ENTRY_VERSION = 1;
@@ -48,6 +49,8 @@ export type EntryBody =
       readonly extraRows: number;
       readonly lateRows: number;
       readonly watermarkMs?: number;
+      /** Absent when the delivery does not drop duplicates. */
+      readonly dedupe?: AppendKeys;
       /** Rejected rows that are counted and kept nowhere. */
       readonly skipped?: readonly RejectCount[];
       /** An operator let these rows through the error budget. */
@@ -214,6 +217,16 @@ const isPart = shape({
   closesAtMs: optional(isTime),
 });
 const counted = { replayed: listOf(isReason), extraRows: isCount, lateRows: isCount };
+const isKeyName: Check = (value) => typeof value === 'string' && /^[A-Za-z0-9-]+-\d+$/.test(value);
+const isAppendKeys = shape({
+  key: isText,
+  windowMs: isCount,
+  after: optional(isText),
+  firstArrivalMs: optional(isTime),
+  duplicateRows: isCount,
+  unkeyedRows: isCount,
+  files: listOf(shape({ name: isKeyName, keys: isCount, bytes: isCount, checksum: isText, lastArrivalMs: isTime })),
+});
 const isGap = shape({
   shard: isCount,
   from: isCount,
@@ -231,6 +244,7 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     extraRows: isCount,
     lateRows: isCount,
     watermarkMs: optional(isTime),
+    dedupe: optional(isAppendKeys),
     skipped: optional(listOf(isReason)),
     letThrough: optional((value) => value === true),
   },

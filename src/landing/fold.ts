@@ -14,6 +14,7 @@ import {
 } from './entry.ts';
 import { removedPaths } from './entry.ts';
 import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
+import { type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
 
 /** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
 const CONDEMNED_MAX = 1000;
@@ -31,6 +32,9 @@ export interface Totals {
   readonly extraRows: number;
   readonly lateRows: number;
   readonly lostOffsets: number;
+  /** Rows dropped as duplicates, and rows that landed without an event id. */
+  readonly duplicateRows: number;
+  readonly unkeyedRows: number;
 }
 
 /** A partition that time will close, with what it holds so far. */
@@ -62,6 +66,7 @@ export interface LandingState {
   readonly watermarkMs: number | undefined;
   readonly lastLandedMs: number | undefined;
   readonly condemned: readonly string[];
+  readonly known: KnownKeys;
   readonly open: ReadonlyMap<string, OpenPartition>;
   /** Closed since the checkpoint. */
   readonly closed: readonly ClosedPartition[];
@@ -71,27 +76,32 @@ export interface LandingState {
   readonly removed: ReadonlySet<string>;
 }
 
+const NO_TOTALS: Totals = {
+  rows: 0,
+  files: 0,
+  bytes: 0,
+  rejectedRows: 0,
+  replayedRows: 0,
+  skippedRows: 0,
+  extraRows: 0,
+  lateRows: 0,
+  lostOffsets: 0,
+  duplicateRows: 0,
+  unkeyedRows: 0,
+};
+
 export const EMPTY_STATE: LandingState = {
   n: -1,
   origin: undefined,
   positions: new Map(),
   planVersion: 0,
-  totals: {
-    rows: 0,
-    files: 0,
-    bytes: 0,
-    rejectedRows: 0,
-    replayedRows: 0,
-    skippedRows: 0,
-    extraRows: 0,
-    lateRows: 0,
-    lostOffsets: 0,
-  },
+  totals: NO_TOTALS,
   rejects: NO_REJECTS,
   liveFiles: 0,
   watermarkMs: undefined,
   lastLandedMs: undefined,
   condemned: [],
+  known: NO_KEYS,
   open: new Map(),
   closed: [],
   added: new Map(),
@@ -113,6 +123,8 @@ export function valid(
     case 'open':
       return state.n === -1;
     case 'append':
+      // What was compared with other ids than those remembered now may hold duplicates.
+      if (entry.dedupe !== undefined && entry.dedupe.after !== state.known.last) return false;
       return state.n >= 0 && Object.entries(entry.ranges).every(([shard, [from]]) => positionOf(state, shard) === from);
     case 'replace':
       return state.n >= 0 && entry.removed.every(live);
@@ -182,6 +194,7 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
     planVersion: Math.max(state.planVersion, entry.planVersion),
     lastLandedMs: entry.timeMs,
     rejects: countLanding(state.rejects, entry),
+    known: remember(state.known, entry, entry.dedupe),
     totals: {
       ...totals,
       rows: totals.rows + sum(entry.files, 'rows'),
@@ -191,6 +204,8 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
       skippedRows: totals.skippedRows + rowsOf(entry.skipped ?? []),
       extraRows: totals.extraRows + entry.extraRows,
       lateRows: totals.lateRows + entry.lateRows,
+      duplicateRows: totals.duplicateRows + (entry.dedupe?.duplicateRows ?? 0),
+      unkeyedRows: totals.unkeyedRows + (entry.dedupe?.unkeyedRows ?? 0),
     },
   };
   return closePartitions(landed, entry);

@@ -20,6 +20,8 @@ import { type AppendDraft, appendOf, type ReplayDraft, replayOf } from './draft.
 import type { EntryBody } from './entry.ts';
 import { type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, LiveFile, Totals } from './fold.ts';
+import { readKeyFile, writeKeyFile } from './key-files.ts';
+import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
 import { maintainLog } from './maintain.ts';
 import { landingPaths } from './paths.ts';
@@ -67,6 +69,8 @@ export interface LandingView {
   /** The watermark cut down to a full hour: every hour before it is closed. */
   readonly closedThroughMs?: number;
   readonly lastLandedMs?: number;
+  /** Event ids remembered to drop duplicates. */
+  readonly known: KnownKeys;
 }
 
 export interface LandingLog {
@@ -78,6 +82,10 @@ export interface LandingLog {
    * ever. Every attempt uses a fresh stage. Throws `lake-unavailable`.
    */
   stage(nonce: string, file: FileToStage, call?: CallOptions): Promise<StageHandle>;
+  /** Keeps a file of event ids that a draft of its nonce names later; again with the same content is fine. Throws `lake-unavailable`. */
+  writeKeys(file: Pick<KeyFile, 'name'> & { readonly content: Uint8Array }, call?: CallOptions): Promise<void>;
+  /** The content of a file of event ids. Throws `lake-unavailable` when it is gone or damaged. */
+  readKeys(file: KeyFile, call?: CallOptions): Promise<Uint8Array>;
   /**
    * Makes the entry and publishes its files. committed: visible. superseded: another writer was first (or a sweep condemned the
    * nonce); the stages are discarded and the view is new. Throws `lake-unavailable` with the outcome open: the same draft may be
@@ -160,6 +168,8 @@ function landingLog(session: Session): LandingLog {
     view: () => viewOf(seen(session).state),
     nonce: () => room.clock.uuid(),
     stage: (nonce, file, call) => stageFile(room, nonce, file, call),
+    writeKeys: (file, call) => writeKeyFile(room, file, call),
+    readKeys: (file, call) => readKeyFile(room, file, call),
     commit: (draft, call) =>
       exclusively(() => {
         const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
@@ -205,7 +215,7 @@ function roomOf(options: LandingLogOptions): LandingRoom {
 }
 
 function viewOf(state: LandingState): LandingView {
-  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, lastLandedMs } = state;
+  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, lastLandedMs, known } = state;
   return {
     entry: n,
     positions,
@@ -213,6 +223,7 @@ function viewOf(state: LandingState): LandingView {
     totals,
     rejects,
     liveFiles,
+    known,
     ...(watermarkMs === undefined ? {} : { watermarkMs, closedThroughMs: Math.floor(watermarkMs / HOUR_MS) * HOUR_MS }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
   };

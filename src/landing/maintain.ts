@@ -10,6 +10,7 @@ import { listCheckpoints, parseCheckpoint, writeCheckpoint } from './checkpoint.
 import { EMPTIED_BYTES } from './entry.ts';
 import { writeParts } from './file-list.ts';
 import type { LogView } from './follow.ts';
+import { dropRetiredKeys, namedKeys, nonceOfKeys } from './key-files.ts';
 import { nonceOfStage } from './paths.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { again, type LandingRoom } from './room.ts';
@@ -35,10 +36,10 @@ async function maintain(session: Session, call?: CallOptions): Promise<void> {
 /** Only of a published entry: `settled` has seen to it. */
 async function checkpoint(session: Session, view: LogView, call?: CallOptions): Promise<void> {
   const { room } = session;
-  const { state } = view;
-  const entries = state.n - (view.checkpoint?.n ?? -1);
-  const due = entries >= room.tuning.checkpointEntries || state.added.size >= room.tuning.checkpointFiles;
+  const entries = view.state.n - (view.checkpoint?.n ?? -1);
+  const due = entries >= room.tuning.checkpointEntries || view.state.added.size >= room.tuning.checkpointFiles;
   if (!due || entries === 0) return;
+  const state = await dropRetiredKeys(room, view.state, view.checkpoint?.n ?? 0, call);
   const parts = await writeParts(room, { state, parts: view.checkpoint?.parts ?? [] }, call);
   const emptiedThrough = Math.max(view.checkpoint?.emptiedThrough ?? -1, session.emptiedThrough);
   const made = await writeCheckpoint(
@@ -99,9 +100,16 @@ async function dropParts(room: LandingRoom, call?: CallOptions): Promise<void> {
 async function sweep(session: Session, view: LogView, call?: CallOptions): Promise<'all' | 'more'> {
   const { room } = session;
   const cutMs = room.clock.nowMs() - room.tuning.sweepAfterMs;
-  const old = await listOld(room, { prefix: room.paths.stages, cutMs, max: SWEPT_MAX }, call);
+  const { stages, keyFiles } = room.paths;
+  const oldStages = await listOld(room, { prefix: stages, cutMs, max: SWEPT_MAX }, call);
+  const isNamed = namedKeys(view.state, room);
+  const oldKeys = await listOld(room, { prefix: keyFiles, cutMs, max: Number.POSITIVE_INFINITY }, call);
+  const old = [
+    ...oldStages.map(({ path }) => ({ path, nonce: nonceOfStage(stages, path) })),
+    ...oldKeys.filter(({ path }) => !isNamed(path)).map(({ path }) => ({ path, nonce: nonceOfKeys(keyFiles, path) })),
+  ];
   if (old.length === 0) return 'all';
-  const nonces = new Set(old.map(({ path }) => nonceOfStage(room.paths.stages, path)));
+  const nonces = new Set(old.map(({ nonce }) => nonce));
   const fresh = [...nonces].filter((nonce) => !view.state.condemned.includes(nonce)).slice(0, NONCES_AT_ONCE);
   if (fresh.length > 0) {
     const proposal = { nonce: room.clock.uuid(), body: { kind: 'sweep' as const, nonces: fresh } };
@@ -109,11 +117,11 @@ async function sweep(session: Session, view: LogView, call?: CallOptions): Promi
     await publishNewest(session, call, { confirmed: true });
   }
   const condemned = new Set([...view.state.condemned, ...fresh]);
-  const swept = old.filter(({ path }) => condemned.has(nonceOfStage(room.paths.stages, path)));
+  const swept = old.filter(({ nonce }) => condemned.has(nonce));
   await inParallel(swept, ({ path }) => again(room, () => room.store.discard({ staged: path }, call), call));
   room.telemetry.log.info('stray stages swept', { delivery: room.delivery, files: swept.length });
   await room.step('swept');
-  return old.length < SWEPT_MAX ? 'all' : 'more';
+  return oldStages.length < SWEPT_MAX ? 'all' : 'more';
 }
 
 /** Files one sweep takes; more are left to the next. */

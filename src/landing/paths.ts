@@ -14,6 +14,9 @@ export interface LandingPaths {
   /** List of files of one checkpoint; never written twice. */
   part(n: number, nonce: string): LakePath;
   readonly parts: string;
+  /** Event ids of one landing; never written twice. */
+  keys(name: string): LakePath;
+  readonly keyFiles: string;
   staged(nonce: string, name: string): LakePath;
   readonly stages: string;
   complete(partition: string): LakePath;
@@ -24,6 +27,7 @@ export function landingPaths(folder: string): LandingPaths {
   const entries = `${top}/log/0/`;
   const checkpoints = `${top}/checkpoint/`;
   const parts = `${top}/files/`;
+  const keyFiles = `${top}/keys/`;
   const stages = `${top}/staged/`;
   const number = (n: number): string => String(n).padStart(DIGITS, '0');
   return {
@@ -33,6 +37,8 @@ export function landingPaths(folder: string): LandingPaths {
     checkpoints,
     part: (n, nonce) => lakePath(`${parts}${number(n)}-${nonce}.ndjson`),
     parts,
+    keys: (name) => lakePath(`${keyFiles}${name}`),
+    keyFiles,
     staged: (nonce, name) => lakePath(`${stages}${nonce}/${name}`),
     stages,
     complete: (partition) => lakePath(`${top}/complete/${partition}.json`),

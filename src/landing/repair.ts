@@ -5,6 +5,7 @@
  * back instead: what it was made of is still there.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import type { DedupeRule } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { LakePath } from '../model/lake-path.ts';
 import { asOffset, asShard } from '../model/stream.ts';
@@ -12,6 +13,8 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import { type AppendDraft, named, type OffsetRanges } from './draft.ts';
 import type { Entry, EntryBody, EntryFile, EntryRejected } from './entry.ts';
+import { readKeyFile } from './key-files.ts';
+import type { KeyFile } from './known-keys.ts';
 import { again, type LandingRoom } from './room.ts';
 import { type FileToStage, stageFile } from './stage.ts';
 
@@ -25,6 +28,10 @@ export interface LostFiles {
   readonly planVersion: number;
   readonly files: readonly DataFile[];
   readonly rejected: readonly RejectedFile[];
+  /** How duplicates were told, and the files of event ids they were compared with; absent when nothing was dropped. */
+  readonly dedupe?: { readonly rule: DedupeRule; readonly files: readonly KeyFile[] };
+  /** The content of such a file. */
+  keys(file: KeyFile): Promise<Uint8Array>;
 }
 
 /** Stages files that hold exactly the rows of the lost ones; `gone` when the stream no longer has them. */
@@ -36,41 +43,38 @@ export type Rebuild = (
 /** The entry that follows a loss. Throws `stage-lost` when nobody can rebuild. */
 export async function repairOf(
   room: LandingRoom,
-  loss: { readonly entry: Entry; readonly lost: readonly (EntryFile | EntryRejected)[] },
+  loss: {
+    readonly entry: Entry;
+    readonly lost: readonly (EntryFile | EntryRejected)[];
+    /** Event ids remembered before the entry. */
+    readonly known: readonly KeyFile[];
+  },
   rebuild: Rebuild | undefined,
   call?: CallOptions,
 ): Promise<{ readonly nonce: string; readonly body: EntryBody }> {
-  const { entry, lost } = loss;
+  const { entry, lost, known } = loss;
   const removed = lost.map((file) => file.path);
   const lostRows = lost.reduce((rows, file) => rows + file.rows, 0);
-  room.telemetry.log.error('committed files were lost before they were published', { files: removed, rows: lostRows });
-  room.telemetry
-    .counter({
-      name: 'lakeward_landing_lost_files_total',
-      help: 'Committed files that the lake store lost before they were published.',
-      labels: ['delivery'],
-    })
-    .add(lost.length, { delivery: room.delivery });
+  tellLoss(room, removed, lostRows);
   if (entry.kind === 'replay') return undoOf(room, { entry, removed, lostRows }, call);
   if (rebuild === undefined || entry.kind !== 'append') {
     throw new LakewardError('stage-lost', `${lostRows} committed rows vanished from the lake: ${removed.join(', ')}`);
   }
   const nonce = room.clock.uuid();
-  const ranges = Object.entries(entry.ranges).map(
-    ([shard, [from, to]]) => [asShard(Number(shard)), { from: asOffset(from), to: asOffset(to) }] as const,
-  );
   const isLost = ({ path }: { readonly path: string }): boolean => removed.some((other) => other === path);
   const files = entry.files.filter(isLost);
   const rejected = entry.rejected.filter(isLost);
-  const { planVersion } = entry;
+  const { planVersion, dedupe } = entry;
   const rebuilt = await rebuild(
     {
       nonce,
       stage: (file) => stageFile(room, nonce, file, call),
-      ranges: new Map(ranges),
+      ranges: rangesOf(entry),
       planVersion,
       files,
       rejected,
+      ...(dedupe === undefined ? {} : { dedupe: { rule: dedupe, files: known } }),
+      keys: (file) => readKeyFile(room, file, call),
     },
     call,
   );
@@ -129,4 +133,24 @@ async function undoOf(
     lateRows,
   };
   return { nonce, body };
+}
+
+function tellLoss({ telemetry, delivery }: LandingRoom, files: readonly LakePath[], rows: number): void {
+  telemetry.log.error('committed files were lost before they were published', { files, rows });
+  telemetry
+    .counter({
+      name: 'lakeward_landing_lost_files_total',
+      help: 'Committed files that the lake store lost before they were published.',
+      labels: ['delivery'],
+    })
+    .add(files.length, { delivery });
+}
+
+function rangesOf({ ranges }: Entry & { kind: 'append' }): OffsetRanges {
+  return new Map(
+    Object.entries(ranges).map(([shard, [from, to]]) => [
+      asShard(Number(shard)),
+      { from: asOffset(from), to: asOffset(to) },
+    ]),
+  );
 }

@@ -11,6 +11,7 @@ import { encodeEntry, type Entry, type EntryBody, ENTRY_VERSION, removedPaths } 
 import { checkpointFiles, extend, followLog, loadLog, type LogView } from './follow.ts';
 import { writeMarkers } from './markers.ts';
 import { inParallel } from './bounded-parallel.ts';
+import { filesBefore } from './known-keys.ts';
 import { publishEntry } from './publish.ts';
 import { repairOf, type Rebuild } from './repair.ts';
 import { waitMs } from './retry.ts';
@@ -148,7 +149,12 @@ export async function publishNewest(
       confirmed = false;
       continue;
     }
-    const repair = await repairOf(room, { entry: newest.entry, lost }, session.rebuild, call);
+    const repair = await repairOf(
+      room,
+      { entry: newest.entry, lost, known: filesBefore(view.state.known, view.state.n) },
+      session.rebuild,
+      call,
+    );
     confirmed = (await createNext(session, view, repair, call)) === 'own';
     if (confirmed && repair.body.kind === 'gap') lostRows += repair.body.lostRows;
   }

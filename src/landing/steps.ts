@@ -4,6 +4,7 @@
  */
 export const LANDING_STEPS = [
   'staged',
+  'keys-written',
   'entry-created',
   'published-one',
   'published',
@@ -11,6 +12,7 @@ export const LANDING_STEPS = [
   'checkpointed',
   'emptied',
   'swept',
+  'keys-dropped',
 ] as const;
 export type LandingStep = (typeof LANDING_STEPS)[number];
 export type StepHook = (name: LandingStep) => Promise<void> | void;

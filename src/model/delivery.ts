@@ -39,6 +39,12 @@ export type FlushReason = 'bytes' | 'age' | 'records' | 'request' | 'shutdown' |
 /** Where a new delivery begins to read. `atMs`: the first record that arrived then or later. */
 export type StartPosition = 'earliest' | 'latest' | { readonly atMs: number };
 
+/** Rows are told apart by the value at `key` (`a.b` reaches into objects); the same value within the window is a duplicate. */
+export interface DedupeRule {
+  readonly key: string;
+  readonly windowMs: number;
+}
+
 /** `auto` infers the columns; otherwise the parsed JSON of an Avro record schema. */
 export type SchemaSource = 'auto' | { readonly avro: unknown };
 
@@ -76,6 +82,8 @@ export interface DeliverySpec {
   readonly schema: SchemaSource;
   /** Schema `auto`: keys met often in `_extra` become columns. */
   readonly evolve?: 'add';
+  /** Absent: every record lands, however often it was sent. */
+  readonly dedupe?: DedupeRule;
   readonly flush: FlushRule;
   /** Absent: set aside, without a budget. */
   readonly rejects?: RejectRule;

@@ -46,6 +46,13 @@ export const LIMITS = {
   partitionValueBytesMax: 128,
   /** Event times later than arrival by more than this are rejects, so that one bad clock cannot close hours. */
   eventFutureMsDefault: 24 * HOUR_MS,
+  /** Event ids a delivery remembers to drop duplicates, and the files they lie in; with more the oldest are forgotten. */
+  dedupeKeysMax: 20_000_000,
+  dedupeFilesMax: 50_000,
+  /** Window within which the same event id is a duplicate. */
+  dedupeWindowMsMin: SECOND_MS,
+  dedupeWindowMsMax: 31 * 24 * HOUR_MS,
+  dedupeWindowMsDefault: 24 * HOUR_MS,
   /** Columns of one schema, and of an inferred one. */
   columnsMax: 1000,
   columnsInferredMax: 256,

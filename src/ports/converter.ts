@@ -27,6 +27,33 @@ export interface ConvertJob {
   readonly tellExtraKeys?: true;
   /** Absolute path of an existing, empty local folder; everything in it is the caller's afterwards, also after a failure. */
   readonly directory: string;
+  /** Drops records whose id is known; absent to land every record. */
+  readonly dedupe?: ConvertDedupe;
+}
+
+/** What duplicates are told by: the files of event ids an earlier `convert` made for rows that landed. */
+export interface ConvertDedupe {
+  readonly delivery: string;
+  /** Path of the field that holds the id. */
+  readonly key: string;
+  readonly windowMs: number;
+  /** Local folder of the files. */
+  readonly folder: string;
+  /** Their names there, oldest first; a name is never used for another content. */
+  readonly files: readonly string[];
+  /** Ids in all of them. */
+  readonly keys: number;
+}
+
+/** A file of event ids. */
+export interface ConvertedKeys {
+  readonly local: string;
+  readonly keys: number;
+  readonly bytes: number;
+  /** CRC-32, 8 hex digits. */
+  readonly checksum: string;
+  /** No row with an id of the file arrived later, epoch ms. */
+  readonly lastArrivalMs: number;
 }
 
 export interface ConvertedFile {
@@ -55,12 +82,20 @@ export interface ConvertResult {
         readonly densest: number;
       }
     | undefined;
-  /** Rows in `files`. With the rejected rows they make up every record given. */
+  /** Rows in `files`. With the rejected and the duplicate rows they make up every record given. */
   readonly rows: number;
   /** Rows with something in `_extra`. */
   readonly extraRows: number;
   /** Keys met in `_extra`, in the order they were first seen; the most frequent, where there are many. Only when asked for. */
   readonly extraKeys?: readonly ExtraKey[];
+  /** Present when the job asks for it. */
+  readonly dedupe?: {
+    readonly duplicateRows: number;
+    /** Rows in `files` whose record has no id. */
+    readonly unkeyedRows: number;
+    /** Ids of the rows in `files`. */
+    readonly files: readonly ConvertedKeys[];
+  };
   /** For each shard seen, the highest min(event time, arrival) of its good rows, epoch ms. */
   readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
 }
@@ -76,11 +111,11 @@ export interface Converter {
   open(): Promise<void>;
 
   /**
-   * Converts all batches given, in order. Every record comes out exactly once: in one file, or in the rejected rows. An engine that
+   * Converts all batches given, in order. Every record comes out exactly once: in one file, in the rejected rows, or counted as a duplicate. An engine that
    * dies or hangs is replaced and the work repeated; a record on which it dies again is rejected as `engine-crash`.
    * `batches` may be iterated more than once, each time from its beginning. Throws `convert-failed`, `schema-invalid`, `layout-invalid`;
    * `convert-failed` with `resource: true` in its details when fewer records may work where so many did not. One record alone that
-   * does not fit an engine is rejected.
+   * does not fit an engine is rejected. `convert-failed` with `lack: 'keys'`: a local file of event ids is gone or damaged.
    */
   convert(job: ConvertJob, batches: AsyncIterable<RecordBatch>, options?: CallOptions): Promise<ConvertResult>;
 

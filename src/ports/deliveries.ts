@@ -45,6 +45,12 @@ export interface DeliveryStatus {
   readonly extraRows: number;
   /** Rows that landed in a partition after it was closed. */
   readonly lateRows: number;
+  /** Records that did not land because a row with their event id had. */
+  readonly duplicateRows: number;
+  /** Rows that landed without an event id although duplicates are dropped. */
+  readonly unkeyedRows: number;
+  /** What is remembered to drop duplicates. `cut`: ids within the window were forgotten for want of room. */
+  readonly dedupe?: { readonly knownIds: number; readonly cut: boolean };
   /** Offsets that retention or damage took before they were landed. */
   readonly lostOffsets: number;
   /** Number of the newest entry of the landing log. */

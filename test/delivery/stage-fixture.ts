@@ -114,6 +114,16 @@ export async function makeWorld(options: { seed?: number; passes?: number } = {}
             scratch.add(`/scratch/${folders}`);
             return `/scratch/${folders}`;
           },
+          async write(path, bytes) {
+            local.set(path, bytes);
+          },
+          async read(path) {
+            return local.get(path) ?? new Uint8Array(0);
+          },
+          async move(from, to) {
+            local.set(to, local.get(from) ?? new Uint8Array(0));
+            local.delete(from);
+          },
           async remove(path) {
             scratch.delete(path);
             for (const file of local.keys()) if (file.startsWith(`${path}/`)) local.delete(file);

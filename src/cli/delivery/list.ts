@@ -32,6 +32,8 @@ export const deliveryList: Command = {
 /** Counts that are zero where all is well; a column each where they are not. */
 const ODD = [
   ['late', ({ lateRows }: DeliveryStatus) => lateRows],
+  ['duplicate', ({ duplicateRows }: DeliveryStatus) => duplicateRows],
+  ['no id', ({ unkeyedRows }: DeliveryStatus) => unkeyedRows],
   ['extra', ({ extraRows }: DeliveryStatus) => extraRows],
   ['lost', ({ lostOffsets }: DeliveryStatus) => lostOffsets],
 ] as const;

@@ -33,6 +33,10 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     about: 'schema auto: add makes columns of keys met often later on (default none)',
     accepts: EVOLVE,
   },
+  dedupe: {
+    value: 'field[:window]',
+    about: 'field of the event id and how long it is remembered (default 24h); none lands every record (default)',
+  },
   'flush-age': {
     value: 'duration',
     about: 'land when the oldest record waits this long (default 60s)',
@@ -78,6 +82,7 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     formulaGuard: onOff(call.option('formula-guard')),
     schema: await schema(call.option('schema')),
     evolve: call.option('evolve'),
+    dedupe: dedupe(call.option('dedupe')),
     flush: Object.keys(flush).length === 0 ? undefined : flush,
     rejects: rejects(call.option('rejects'), call.option('reject-budget')),
     allowedLateness: call.option('allowed-lateness'),
@@ -139,6 +144,12 @@ function rejects(mode: string | undefined, budget: string | undefined): Record<s
   if (mode === undefined && budget === undefined) return undefined;
   const [share, rows] = budget?.split(':').map(Number) ?? [];
   return present({ mode, budget: share === undefined ? undefined : present({ share, rows }) });
+}
+
+function dedupe(text: string | undefined): unknown {
+  if (text === undefined || text === 'none') return text;
+  const at = text.lastIndexOf(':');
+  return at === -1 ? { key: text } : { key: text.slice(0, at), window: text.slice(at + 1) };
 }
 
 async function schema(text: string | undefined): Promise<unknown> {

@@ -63,6 +63,16 @@ export function reasonName({ code, column }: { readonly code: string; readonly c
   return column === undefined ? code : `${code} (${column})`;
 }
 
+function dedupeFacts({ spec, dedupe, duplicateRows, unkeyedRows }: DeliveryStatus): (readonly [string, string])[] {
+  if (spec.dedupe === undefined && duplicateRows === 0) return [];
+  const rule = spec.dedupe === undefined ? 'off' : `by ${spec.dedupe.key} within ${duration(spec.dedupe.windowMs)}`;
+  const cut = dedupe?.cut === true ? ', fewer than the window holds: see Limits' : '';
+  return [
+    ['dedupe', `${rule}, ${plural(dedupe?.knownIds ?? 0, 'id')} known${cut}`],
+    ['duplicates', `${plural(duplicateRows, 'record')} dropped, ${plural(unkeyedRows, 'row')} landed without an id`],
+  ];
+}
+
 /** Everything about a delivery, one fact a line. */
 export function details(status: DeliveryStatus, nowMs: number): string[] {
   const { spec } = status;
@@ -86,6 +96,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['rejects', rejectRule(spec.rejects)],
     ['rejected', rejected(status)],
     ...reasonFacts(status),
+    ...dedupeFacts(status),
     ['lost', `up to ${plural(status.lostOffsets, 'record')}`],
     ['waiting', waiting],
     ['oldest', ageText(status.pending.oldestArrivalMs, nowMs)],

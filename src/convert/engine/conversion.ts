@@ -14,6 +14,8 @@ import { isFramed } from '../../schema/record-frame.ts';
 import type { ConvertAnswer, RecordPlace } from '../protocol.ts';
 import { copyOut } from './copy-out.ts';
 import { extraKeys } from './extra-keys.ts';
+import { startDedupe } from './dedupe.ts';
+import type { KeyTable } from './key-table.ts';
 import { partitionsOf } from './partitions.ts';
 import { rejectedFile } from './rejected-file.ts';
 import { openRawFiles } from './raw-files.ts';
@@ -39,6 +41,8 @@ export interface ConversionOptions {
   readonly memoryBytes: number;
   /** Reads the records that are Avro. */
   readonly avro: RecordDecoder;
+  /** Ids of events that landed; present when the job drops duplicates. */
+  readonly known: KeyTable | undefined;
   /** Test aid: sees the bytes of every record that is not known to be deadly. */
   readonly watch: ((record: Buffer) => void) | undefined;
 }
@@ -46,7 +50,7 @@ export interface ConversionOptions {
 export function startConversion(
   job: ConvertJob,
   deadly: readonly RecordPlace[],
-  { scratch, memoryBytes, avro, watch }: ConversionOptions,
+  { scratch, memoryBytes, avro, known, watch }: ConversionOptions,
 ): Conversion {
   const layout = compileLayout(job.layout);
   const partitions = partitionsOf(layout);
@@ -60,7 +64,22 @@ export function startConversion(
   const raw = job.format === 'raw' ? openRawFiles(job) : undefined;
   const anyBytes = raw !== undefined && isOpaque({ ...job, fields: layout.fields });
   const seen = job.tellExtraKeys === true ? extraKeys() : undefined;
-  const checker = rowCheck({ ...job, raw: raw !== undefined, partitions, fields: layout.fields, extraKeys: seen });
+  const dedupe =
+    job.dedupe === undefined || known === undefined
+      ? undefined
+      : startDedupe(
+          job.dedupe,
+          known,
+          job.plan.columns.map(({ name }) => name),
+        );
+  const checker = rowCheck({
+    ...job,
+    raw: raw !== undefined,
+    partitions,
+    fields: layout.fields,
+    dedupe,
+    extraKeys: seen,
+  });
   const high = new Map<number, number>();
   const killers = new Set(deadly.map(([shard, offset]) => `${shard}/${offset}`));
   /** JSON of the record at hand: its own bytes, or what was made of them. */
@@ -77,7 +96,7 @@ export function startConversion(
     for (let i = 0; i < batch.count; i++) {
       const to = batch.dataEnds[i] as number;
       const arrival = batch.arrivals[i] as number;
-      let verdict =
+      let verdict: Reject | 'duplicate' | undefined =
         (to - from > LIMITS.recordBytesMax ? TOO_LARGE : undefined) ??
         (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined);
       if (verdict !== DEADLY) watch?.(data.subarray(from, to));
@@ -88,10 +107,11 @@ export function startConversion(
       else if (verdict === undefined && !allUtf8 && !isUtf8(data.subarray(from, to))) verdict = NOT_UTF8;
       verdict ??= checker.check(row.bytes, row.from, row.to, arrival);
       if (verdict === undefined) {
+        dedupe?.landed();
         const eventMs = accept(data, from, to);
         const seen = eventMs < arrival ? eventMs : arrival;
         if (seen > highest) highest = seen;
-      } else {
+      } else if (verdict !== 'duplicate') {
         reject(batch, i, verdict);
       }
       from = to;
@@ -146,7 +166,8 @@ export function startConversion(
       files.push(...(await copyOut(connection, spool, { ...job, numberKey })));
     }
     const told = seen === undefined ? {} : { extraKeys: seen.list() };
-    return { files, rejected: rejected.finish(), rows, extraRows, ...told, eventHighMs: [...high] };
+    const keys = dedupe === undefined ? {} : { dedupe: dedupe.finish(job.directory) };
+    return { files, rejected: rejected.finish(), rows, extraRows, ...told, ...keys, eventHighMs: [...high] };
   }
 
   return {

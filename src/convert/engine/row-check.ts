@@ -11,6 +11,7 @@ import type { EventTime } from '../../model/delivery.ts';
 import type { ColumnCheck } from './column-check.ts';
 import { columnCheck, fittingText } from './column-check.ts';
 import type { ExtraKeys } from './extra-keys.ts';
+import type { Dedupe } from './dedupe.ts';
 import type { FieldPath } from './field-path.ts';
 import { fieldPath, fieldText } from './field-path.ts';
 import { KIND } from './json-scan.ts';
@@ -27,7 +28,7 @@ export interface Reject {
 
 export interface RowCheck {
   /** Undefined when the row is accepted. */
-  check(bytes: Buffer, from: number, to: number, arrivalMs: number): Reject | undefined;
+  check(bytes: Buffer, from: number, to: number, arrivalMs: number): Reject | 'duplicate' | undefined;
   readonly partition: () => Partition;
   readonly eventMs: () => number;
   /** The line to hand on when it is not the record's own bytes. */
@@ -47,17 +48,18 @@ export interface RowCheckOptions {
   readonly fields: readonly string[];
   /** Told what goes to the extra column, where somebody wants to know. */
   readonly extraKeys?: ExtraKeys | undefined;
+  readonly dedupe?: Pick<Dedupe, 'isDuplicate'> | undefined;
 }
 
 export function rowCheck(options: RowCheckOptions): RowCheck {
-  const { plan, eventTime, eventFutureMs, raw, partitions, fields, extraKeys } = options;
+  const { plan, eventTime, eventFutureMs, raw, partitions, fields, dedupe, extraKeys } = options;
   const checks = plan.columns.map(columnCheck);
   const nested = plan.columns.map(nestedCheck);
   const slots = plan.columns.map((column) => column.name);
   const timePath = eventTime.from === 'field' ? fieldPath(eventTime.field, slots) : undefined;
   const paths = fields.map((field) => fieldPath(field, slots));
   const members = recordMembers(slots);
-  const opaque = raw && isOpaque({ eventTime, fields });
+  const opaque = raw && isOpaque({ eventTime, fields, dedupe });
   const fieldTexts: (string | null)[] = paths.map(() => null);
   /** Per column: what to write instead of the value's bytes; null hands nothing on. */
   const rewritten: (string | null | undefined)[] = checks.map(() => undefined);
@@ -179,7 +181,7 @@ export function rowCheck(options: RowCheckOptions): RowCheck {
     }
   }
 
-  function check(bytes: Buffer, from: number, to: number, arrivalMs: number): Reject | undefined {
+  function check(bytes: Buffer, from: number, to: number, arrivalMs: number): Reject | 'duplicate' | undefined {
     eventMs = arrivalMs;
     if (opaque) return place();
     const verdict = members.scan(bytes, from, to);
@@ -191,12 +193,16 @@ export function rowCheck(options: RowCheckOptions): RowCheck {
       (timePath && eventTimeOf(bytes, timePath, arrivalMs)) ??
       (paths.length > 0 ? partitionOf(bytes) : undefined) ??
       (raw ? undefined : columnsOf(bytes));
-    if (raw) return problem ?? place();
-    if (problem === undefined && (line !== undefined || !members.plain() || bytes[from] !== 0x7b || members.empty())) {
+    if (
+      !raw &&
+      problem === undefined &&
+      (line !== undefined || !members.plain() || bytes[from] !== 0x7b || members.empty())
+    ) {
       line = rewrite(bytes);
     }
     if (line !== undefined) rewritten.fill(undefined);
-    return problem ?? place();
+    if (problem !== undefined) return problem;
+    return dedupe?.isDuplicate(bytes, members, arrivalMs) === true ? 'duplicate' : place();
   }
 
   function place(): Reject | undefined {
@@ -215,8 +221,12 @@ export function rowCheck(options: RowCheckOptions): RowCheck {
 }
 
 /** Whether a raw record is placed without a look at its bytes. */
-export function isOpaque({ eventTime, fields }: Pick<RowCheckOptions, 'eventTime' | 'fields'>): boolean {
-  return eventTime.from === 'arrival' && fields.length === 0;
+export function isOpaque({
+  eventTime,
+  fields,
+  dedupe,
+}: Pick<RowCheckOptions, 'eventTime' | 'fields'> & { readonly dedupe?: unknown }): boolean {
+  return eventTime.from === 'arrival' && fields.length === 0 && dedupe === undefined;
 }
 
 function reject(code: RejectCode, reason: string, column: string | null): Reject {
