@@ -17,7 +17,7 @@ import type { Log } from '../ports/telemetry.ts';
 import { convertJob } from './convert-job.ts';
 import type { IdMemory, LandingKeys } from './id-memory.ts';
 import type { LandingBudget } from './landing-budget.ts';
-import type { DeliveryMetrics } from './metrics.ts';
+import type { DeliveryMetrics, LandedFacts } from './metrics.ts';
 import type { PlanGrowth } from './plan-growth.ts';
 import { currentPlan } from './plan-keeper.ts';
 import type { RangeOutcome } from './range-reader.ts';
@@ -208,14 +208,13 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     skips: skips ? reasons : [],
     lagMs: Math.max(0, room.clock.nowMs() - firstArrivalMs),
   };
-  at.metrics.landed(landed);
-  at.telemetryLog.info('landed', {
-    ...landed,
-    rejects: undefined,
-    skips: undefined,
-    rejectedRows: converted.rejected?.rows ?? 0,
-  });
+  tellLanded(at, landed, converted.rejected?.rows ?? 0);
   return outcome;
+}
+
+function tellLanded({ metrics, telemetryLog }: LandingRoom, landed: LandedFacts, rejectedRows: number): void {
+  metrics.landed(landed);
+  telemetryLog.info('landed', { ...landed, rejects: undefined, skips: undefined, rejectedRows });
 }
 
 function tellKnown({ spec, log, metrics }: LandingRoom): void {
