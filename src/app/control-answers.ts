@@ -5,7 +5,7 @@
 import type { DeliveryStatus } from '../ports/deliveries.ts';
 
 export type { DataFile, RejectedRow } from '../model/data-file.ts';
-export type { DeliveryStatus, Page } from '../ports/deliveries.ts';
+export type { DeliveryStatus, Page, SweepReport } from '../ports/deliveries.ts';
 
 export interface StreamView {
   readonly name: string;

@@ -11,6 +11,7 @@ import { deliveryUpdate } from './delivery/update.ts';
 import { demo } from './demo/demo.ts';
 import { lakeLs } from './lake/ls.ts';
 import { lakeShow } from './lake/show.ts';
+import { lakeSweep } from './lake/sweep.ts';
 import { logVerify } from './log/verify.ts';
 import { put } from './put/put.ts';
 import { rejectedList } from './rejected/list.ts';
@@ -43,6 +44,7 @@ export const COMMANDS: readonly Command[] = [
   deliveryDelete,
   lakeLs,
   lakeShow,
+  lakeSweep,
   rejectedList,
   rejectedShow,
   logVerify,

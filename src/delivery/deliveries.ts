@@ -119,6 +119,10 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       const { prefix, after, signal } = options ?? {};
       return log.files({ prefix, after, limit: pageLimit(options), signal });
     },
+    async sweep(name, options) {
+      const { log } = await known(name).holder.open();
+      return log.sweep(options);
+    },
     async rejected(name, options) {
       const { log } = await known(name).holder.open();
       const { after, signal } = options ?? {};

@@ -13,7 +13,7 @@ import type { Positions, StreamId } from '../model/stream.ts';
 import type { OffsetGap } from '../ports/broker.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Page } from '../ports/deliveries.ts';
+import type { Page, SweepReport } from '../ports/deliveries.ts';
 import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { type AppendDraft, appendOf, type ReplayDraft, replayOf } from './draft.ts';
@@ -28,9 +28,10 @@ import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
 import type { Rebuild } from './repair.ts';
 import type { RejectCounts } from './reject-counts.ts';
-import { commitBody, recover, type Session } from './session.ts';
+import { commitBody, recover, type Session, settled } from './session.ts';
 import { type FileToStage, stageFile } from './stage.ts';
 import type { StepHook } from './steps.ts';
+import { strayStages, sweep } from './sweep.ts';
 
 export type { AppendDraft } from './draft.ts';
 
@@ -113,6 +114,8 @@ export interface LandingLog {
   ): Promise<Page<RejectedFile>>;
   /** Writes a checkpoint when one is due, empties old entries, sweeps stray stages. To be called now and then. */
   maintain(call?: CallOptions): Promise<void>;
+  /** Removes stray stages now; a dry run only says which. */
+  sweep(options: CallOptions & { readonly dryRun: boolean }): Promise<SweepReport>;
 }
 
 const HOUR_MS = 3_600_000;
@@ -190,6 +193,11 @@ function landingLog(session: Session): LandingLog {
     rejectedFiles: ({ after, limit, signal }) =>
       page({ kind: 'rejected', prefix: '', after, limit }, { signal }, ({ file }) => file as RejectedFile),
     maintain: (call) => exclusively(() => maintainLog(session, call)),
+    sweep: ({ dryRun, ...call }) =>
+      exclusively(async () => {
+        const strays = await (dryRun ? strayStages : sweep)(session, await settled(session, call), call);
+        return { ...strays, olderThanMs: room.tuning.sweepAfterMs };
+      }),
   };
 }
 

@@ -3,18 +3,17 @@
  * it is thrift: leaving it out for a year costs time at opening and disk, never a row.
  */
 import { isLakewardError } from '../model/errors.ts';
-import type { LakePath } from '../model/lake-path.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import type { ListedFile } from '../ports/lake-store.ts';
 import { listCheckpoints, parseCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { EMPTIED_BYTES } from './entry.ts';
 import { writeParts } from './file-list.ts';
 import type { LogView } from './follow.ts';
-import { dropRetiredKeys, namedKeys, nonceOfKeys } from './key-files.ts';
-import { nonceOfStage } from './paths.ts';
+import { dropRetiredKeys } from './key-files.ts';
 import { inParallel } from './bounded-parallel.ts';
+import { listOld } from './list-old.ts';
 import { again, type LandingRoom } from './room.ts';
-import { createNext, publishNewest, type Session, settled } from './session.ts';
+import { type Session, settled } from './session.ts';
+import { sweep } from './sweep.ts';
 
 export async function maintainLog(session: Session, call?: CallOptions): Promise<void> {
   try {
@@ -30,7 +29,7 @@ async function maintain(session: Session, call?: CallOptions): Promise<void> {
   await emptyEntries(session, await settled(session, call), call);
   const nowMs = session.room.clock.nowMs();
   if (session.sweptMs !== undefined && nowMs - session.sweptMs < session.room.tuning.sweepEveryMs) return;
-  if ((await sweep(session, await settled(session, call), call)) === 'all') session.sweptMs = nowMs;
+  if (!(await sweep(session, await settled(session, call), call)).more) session.sweptMs = nowMs;
 }
 
 /** Only of a published entry: `settled` has seen to it. */
@@ -91,55 +90,4 @@ async function dropParts(room: LandingRoom, call?: CallOptions): Promise<void> {
   const parts = await listOld(room, { prefix: room.paths.parts, cutMs, max: Number.POSITIVE_INFINITY }, call);
   const unused = parts.filter(({ path }) => !named.has(path));
   await inParallel(unused, ({ path }) => again(room, () => room.store.remove(path, call), call));
-}
-
-/**
- * First an entry condemns the nonces, then their stages go: a slow worker of such a nonce starts over. What is listed under a
- * condemned nonce can be deleted at any time. A number taken by somebody else ends this try: what was listed may be named by now.
- */
-async function sweep(session: Session, view: LogView, call?: CallOptions): Promise<'all' | 'more'> {
-  const { room } = session;
-  const cutMs = room.clock.nowMs() - room.tuning.sweepAfterMs;
-  const { stages, keyFiles } = room.paths;
-  const oldStages = await listOld(room, { prefix: stages, cutMs, max: SWEPT_MAX }, call);
-  const isNamed = namedKeys(view.state, room);
-  const oldKeys = await listOld(room, { prefix: keyFiles, cutMs, max: Number.POSITIVE_INFINITY }, call);
-  const old = [
-    ...oldStages.map(({ path }) => ({ path, nonce: nonceOfStage(stages, path) })),
-    ...oldKeys.filter(({ path }) => !isNamed(path)).map(({ path }) => ({ path, nonce: nonceOfKeys(keyFiles, path) })),
-  ];
-  if (old.length === 0) return 'all';
-  const nonces = new Set(old.map(({ nonce }) => nonce));
-  const fresh = [...nonces].filter((nonce) => !view.state.condemned.includes(nonce)).slice(0, NONCES_AT_ONCE);
-  if (fresh.length > 0) {
-    const proposal = { nonce: room.clock.uuid(), body: { kind: 'sweep' as const, nonces: fresh } };
-    if ((await createNext(session, view, proposal, call)) === 'other') return 'all';
-    await publishNewest(session, call, { confirmed: true });
-  }
-  const condemned = new Set([...view.state.condemned, ...fresh]);
-  const swept = old.filter(({ nonce }) => condemned.has(nonce));
-  await inParallel(swept, ({ path }) => again(room, () => room.store.discard({ staged: path }, call), call));
-  room.telemetry.log.info('stray stages swept', { delivery: room.delivery, files: swept.length });
-  await room.step('swept');
-  return oldStages.length < SWEPT_MAX ? 'all' : 'more';
-}
-
-/** Files one sweep takes; more are left to the next. */
-const SWEPT_MAX = 10_000;
-const NONCES_AT_ONCE = 500;
-
-/** Files last changed before `cutMs`, about `max` of them at most. */
-async function listOld(
-  room: LandingRoom,
-  { prefix, cutMs, max }: { readonly prefix: string; readonly cutMs: number; readonly max: number },
-  call?: CallOptions,
-): Promise<ListedFile[]> {
-  const found: ListedFile[] = [];
-  for (let after: LakePath | undefined; ; ) {
-    const cursor = after === undefined ? {} : { after };
-    const page = await again(room, () => room.store.list(prefix, { ...call, ...cursor }), call);
-    found.push(...page.files.filter(({ modifiedMs }) => modifiedMs < cutMs));
-    if (page.next === undefined || found.length >= max) return found;
-    after = page.next;
-  }
 }

@@ -66,6 +66,25 @@ export interface DeliveryStatus {
   readonly continues?: { readonly entry: number };
 }
 
+/** A staged file that no entry of the landing log names. */
+export interface StrayStage {
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+  /** Of the landing that left it behind. */
+  readonly nonce: string;
+  /** An entry condemns the nonce already; otherwise the sweep makes one. */
+  readonly condemned: boolean;
+}
+export interface SweepReport {
+  /** What was removed, or, of a dry run, what would be. */
+  readonly files: readonly StrayStage[];
+  /** There is more than one sweep takes. */
+  readonly more: boolean;
+  /** Younger stages are left alone: a landing may be under way. */
+  readonly olderThanMs: number;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Pass as `after` for the next page; absent on the last. */
@@ -96,6 +115,8 @@ export interface Deliveries {
   setPaused(name: string, paused: boolean, options?: CallOptions): Promise<DeliveryStatus>;
   /** Live files of the lake in path order, as the landing log knows them. `prefix` narrows by path. */
   files(name: string, options?: PageOptions & { readonly prefix?: string }): Promise<Page<DataFile>>;
+  /** Removes stray stages, which upkeep does too in its time; a dry run only looks. */
+  sweep(name: string, options: CallOptions & { readonly dryRun: boolean }): Promise<SweepReport>;
   /** Rejected rows, oldest first. */
   rejected(name: string, options?: PageOptions): Promise<Page<RejectedRow>>;
 }

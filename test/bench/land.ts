@@ -1,7 +1,8 @@
 /**
  * `npm run bench:land [events]`: events already in the stream's log → hourly zstd Parquet in the lake, committed; beside one bare DuckDB
  * COPY of the same events from an NDJSON file to the same partitions, in the same run. Both sides are counted from a warm
- * process: the server runs before the delivery is created, the COPY's process has loaded its engine.
+ * process: the server runs before the delivery is created, the COPY's process has loaded its engine. Then the same to a lake on an S3
+ * server of this machine, where one is installed, with the requests it took.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +12,8 @@ import { join } from 'node:path';
 import { clickstream } from './clickstream.ts';
 import { putRecordsRequest, runLoad } from './load.ts';
 import { memoryPeak, treeCpu } from './process-tree.ts';
-import { atLeast, atMost, report, round } from './report.ts';
+import { atLeast, atMost, type Bar, report, round } from './report.ts';
+import { lakeOnS3, requestRow } from './s3-lake.ts';
 import { type ServerProcess, freePort, startServerProcess } from './server-process.ts';
 
 const EVENTS = Number(process.argv[2] ?? 1_000_000);
@@ -60,6 +62,8 @@ interface Figures {
   readonly cpu: number;
   readonly memory: number;
   readonly files: number;
+  /** To S3, per landed GB. */
+  readonly requests?: Record<string, number>;
 }
 
 /** Creates a delivery from the earliest record and waits until every event is in the lake. */
@@ -121,33 +125,81 @@ function row(figures: Figures): Record<string, number> {
   };
 }
 
+const HOURLY = { name: 'hourly', layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/' };
+const WIDE = { name: 'wide', layout: 'product_id={product_id}/' };
+
+/** In a server of its own, where the delivery is forgotten afterwards: the next server may have another lake. */
+async function landOnce(spec: typeof HOURLY, avro: unknown, env: Record<string, string> = {}): Promise<Figures> {
+  const server = await startServerProcess({ config, port, env });
+  try {
+    const figures = await land(server, spec, avro);
+    const requests = await requestRow(server.url, spec.name);
+    await fetch(`${server.url}/v1/deliveries/${spec.name}`, { method: 'DELETE' });
+    return { ...figures, requests };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The same two deliveries with the lake in a bucket. Nothing where no S3 server is installed. */
+async function landOnS3(
+  avro: unknown,
+  local: Figures,
+): Promise<{ figures: Record<string, Record<string, number>>; bars: Bar[] }> {
+  const lake = await lakeOnS3(folder);
+  if (typeof lake === 'string') {
+    console.log(`the lake on S3 is skipped: ${lake}`);
+    return { figures: {}, bars: [] };
+  }
+  try {
+    writeConfig(lake.config);
+    const hourly = await landOnce(HOURLY, avro, lake.env);
+    const wide = await landOnce(WIDE, avro, lake.env);
+    console.log('requests to S3, and US$ for them, per landed GB (10^9 bytes of files):');
+    console.table({ 'S3 hourly': hourly.requests, 'S3, 5,000 partitions': wide.requests });
+    return {
+      figures: { 'lakeward hourly, S3': row(hourly), 'lakeward, 5,000 partitions, S3': row(wide) },
+      bars: [
+        atLeast('rows per CPU second, hourly on S3, as a share of the local lake', 0.8, local.cpu / hourly.cpu),
+        atMost('memory of all processes, hourly on S3, MiB', 1024, hourly.memory),
+      ],
+    };
+  } finally {
+    await lake.stop();
+  }
+}
+
+function writeConfig(lake: object): void {
+  writeFileSync(config, JSON.stringify({ server: { port }, data: { folder: join(folder, 'data') }, lake }));
+}
+
 mkdirSync(join(folder, 'bare'));
 const port = await freePort();
 const config = join(folder, 'lakeward.yaml');
-writeFileSync(
-  config,
-  JSON.stringify({ server: { port }, data: { folder: join(folder, 'data') }, lake: { folder: join(folder, 'lake') } }),
-);
+writeConfig({ folder: join(folder, 'lake') });
 try {
   const avro: unknown = JSON.parse(readFileSync(SCHEMA, 'utf8'));
   const filled = await startServerProcess({ config, port });
   await fill(filled, port);
   await filled.stop();
-  const server = await startServerProcess({ config, port });
-  const hourly = await land(server, { name: 'hourly', layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/' }, avro);
-  await server.stop();
+  const hourly = await landOnce(HOURLY, avro);
   const ceiling = await bareCopy();
-  const wideServer = await startServerProcess({ config, port });
-  const wide = await land(wideServer, { name: 'wide', layout: 'product_id={product_id}/' }, avro);
-  await wideServer.stop();
+  const wide = await landOnce(WIDE, avro);
+  const s3 = await landOnS3(avro, hourly);
   report(
     'land',
-    { 'lakeward hourly': row(hourly), 'bare DuckDB COPY': row(ceiling), 'lakeward, 5,000 partitions': row(wide) },
+    {
+      'lakeward hourly': row(hourly),
+      'bare DuckDB COPY': row(ceiling),
+      'lakeward, 5,000 partitions': row(wide),
+      ...s3.figures,
+    },
     [
       atLeast('share of the rows per CPU second of a bare COPY', 0.5, ceiling.cpu / hourly.cpu),
       atLeast('the same, aim', 0.7, ceiling.cpu / hourly.cpu),
       atMost('memory of all processes, hourly, MiB', 1024, hourly.memory),
       atMost('memory of all processes, 5,000 partitions, MiB', 1024, wide.memory),
+      ...s3.bars,
     ],
   );
 } finally {

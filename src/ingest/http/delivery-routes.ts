@@ -72,6 +72,13 @@ export function deliveryRoutes({ deliveries }: ControlApiOptions): Route[] {
       },
     },
     {
+      method: 'POST',
+      path: '/v1/deliveries/:name/sweep',
+      handle: async (call) => ({
+        body: await deliveries.sweep(nameOf(call), { dryRun: dryRunOf(call), signal: call.signal }),
+      }),
+    },
+    {
       method: 'GET',
       path: '/v1/deliveries/:name/rejected',
       handle: async (call) => ({ body: await deliveries.rejected(nameOf(call), pageOf(call)) }),
@@ -81,6 +88,12 @@ export function deliveryRoutes({ deliveries }: ControlApiOptions): Route[] {
 
 function nameOf({ parameters }: Call): string {
   return parameters['name'] ?? '';
+}
+
+function dryRunOf({ body }: Call): boolean {
+  const { dryRun = false, ...rest } = (body ?? {}) as { dryRun?: unknown };
+  if (typeof dryRun === 'boolean' && Object.keys(rest).length === 0) return dryRun;
+  throw new LakewardError('argument-invalid', 'the body of a sweep is {}, or {"dryRun": true}');
 }
 
 /** The specification in the body, with the name from the path. */
