@@ -12,6 +12,8 @@ import { changeCatalog } from './catalog-change.ts';
 import { creation, declaration, documentOf, lettingThrough, pausing, removal, replacement } from './documents.ts';
 import { hasLandingLog } from './log-holder.ts';
 import { rejectedRows } from './rejected-rows.ts';
+import { replayRejected } from './replay.ts';
+import { readSelection } from './replay-selection.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { runningDeliveries } from './running-deliveries.ts';
@@ -127,6 +129,14 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       const { log } = await known(name).holder.open();
       const { after, signal } = options ?? {};
       return rejectedRows({ lake: room.lake, log, after, limit: pageLimit(options), signal });
+    },
+    async replay(name, request, call) {
+      const { document, holder, metrics } = known(name);
+      const selection = readSelection(request);
+      const { log } = await holder.open();
+      const { spec, createdMs } = document;
+      const signal = call?.signal ?? new AbortController().signal;
+      return replayRejected({ room, spec, createdMs, log, metrics, signal }, selection);
     },
     declare: (specs) => change((state) => declaration(state, specs, room.clock.nowMs())),
     async open() {

@@ -20,9 +20,9 @@ export function dataFileName(parts: FileNameParts, n: number, extension: string)
   return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-${String(n).padStart(NUMBER_DIGITS, '0')}.${extension}`;
 }
 
-/** The one file of rejected rows of a landing; no data file of it has this name. */
-export function rejectedFileName(parts: FileNameParts): string {
-  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-rejected.ndjson`;
+/** The one file of rejected rows of a landing; no data file of it has this name. `mark`: the replay that left the rows there. */
+export function rejectedFileName(parts: FileNameParts, mark?: string): string {
+  return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-rejected${mark === undefined ? '' : `-${mark}`}.ndjson`;
 }
 
 /** Where the rejected rows of a delivery lie: a folder a day of arrival. */

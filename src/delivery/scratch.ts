@@ -12,6 +12,10 @@ export interface ScratchFolders {
   move(from: string, to: string): Promise<void>;
   /** Removes a folder or file and what is in it; fine when there is none. */
   remove(path: string): Promise<void>;
+  /** Writes a file of a scratch folder from its pieces; gives its bytes. */
+  writePieces(path: string, pieces: AsyncIterable<Uint8Array>): Promise<number>;
+  /** The bytes of a local file, piece by piece. */
+  readPieces(path: string): AsyncIterable<Uint8Array>;
   /** Removes all folders an earlier process left behind. Called once, before the first `make`. */
   sweep(): Promise<void>;
 }

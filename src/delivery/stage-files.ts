@@ -22,11 +22,16 @@ export interface StageOrder {
   readonly planVersion: number;
   readonly reason: FlushReason;
   readonly signal: AbortSignal;
+  /** Part of the name of the file of rejected rows. */
+  readonly mark?: string;
 }
+
+/** A local file of rejected rows. */
+export type FileOfRejects = Pick<NonNullable<ConvertResult['rejected']>, 'local' | 'rows' | 'bytes' | 'reasons'>;
 
 export async function stageFiles(
   order: StageOrder,
-  converted: Pick<ConvertResult, 'files' | 'rejected'>,
+  converted: Pick<ConvertResult, 'files'> & { readonly rejected: FileOfRejects | undefined },
 ): Promise<{ readonly files: readonly DraftFile[]; readonly rejected: readonly DraftRejected[] }> {
   const { log, spec, nonce, firstArrivalMs, planVersion, reason, signal } = order;
   const parts = { delivery: spec.name, firstArrivalMs, nonce };
@@ -49,7 +54,7 @@ export async function stageFiles(
     const rejected = await inParallel(converted.rejected === undefined ? [] : [converted.rejected], async (file) => {
       const { local, rows, bytes, reasons } = file;
       const directory = rejectedFolder(spec.name, firstArrivalMs);
-      const name = `${rejectedFileName(parts)}${encryptedExtension(spec)}`;
+      const name = `${rejectedFileName(parts, order.mark)}${encryptedExtension(spec)}`;
       const { object } = objectOf(spec, { kind: 'rejected', partition: '', planVersion, rows });
       return { rows, bytes, reasons, handle: await stage({ local, name, directory, object }) };
     });

@@ -20,6 +20,7 @@ import { type AppendDraft, appendOf, type ReplayDraft, replayOf } from './draft.
 import type { EntryBody } from './entry.ts';
 import { type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, LiveFile, Totals } from './fold.ts';
+import { followLog } from './follow.ts';
 import { readKeyFile, writeKeyFile } from './key-files.ts';
 import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
@@ -100,6 +101,8 @@ export interface LandingLog {
    * store lost a file of this one and it was taken back; nothing of it shows. Throws as `commit`.
    */
   commitReplay(draft: ReplayDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /** Reads on to what other processes have landed since. Throws as `commit`. */
+  refresh(call?: CallOptions): Promise<void>;
   /** Live data files in path order. */
   files(
     options: CallOptions & {
@@ -182,6 +185,15 @@ function landingLog(session: Session): LandingLog {
       exclusively(() => {
         const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
         return commitBody(session, { nonce: draft.nonce, body: replayOf(draft), handles }, call);
+      }),
+    refresh: (call) =>
+      exclusively(async () => {
+        const before = await settled(session, call);
+        const now = await followLog(room, before, call);
+        if (now.state.n === before.state.n) return;
+        session.view = now;
+        session.published = false;
+        await settled(session, call);
       }),
     commitGap: (gaps, call) =>
       exclusively(() => {

@@ -9,6 +9,7 @@ import { EMPTIED_BYTES } from './entry.ts';
 import { writeParts } from './file-list.ts';
 import type { LogView } from './follow.ts';
 import { dropRetiredKeys } from './key-files.ts';
+import { numberOfPart } from './paths.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { listOld } from './list-old.ts';
 import { again, type LandingRoom } from './room.ts';
@@ -38,6 +39,12 @@ async function checkpoint(session: Session, view: LogView, call?: CallOptions): 
   const entries = view.state.n - (view.checkpoint?.n ?? -1);
   const due = entries >= room.tuning.checkpointEntries || view.state.added.size >= room.tuning.checkpointFiles;
   if (!due || entries === 0) return;
+  // Lists that only older checkpoints name may be gone: nothing is built on an older one while there is a newer.
+  const newest = (await listCheckpoints(room, call)).at(-1)?.n ?? -1;
+  if (newest > (view.checkpoint?.n ?? -1)) {
+    session.distrusted = true;
+    return;
+  }
   const state = await dropRetiredKeys(room, view.state, view.checkpoint?.n ?? 0, call);
   const parts = await writeParts(room, { state, parts: view.checkpoint?.parts ?? [] }, call);
   const emptiedThrough = Math.max(view.checkpoint?.emptiedThrough ?? -1, session.emptiedThrough);
@@ -78,16 +85,21 @@ async function emptyEntries(session: Session, view: LogView, call?: CallOptions)
   await dropParts(room, call);
 }
 
-/** Lists of files that no checkpoint names and that no opener can still be reading. */
+/**
+ * Lists of files that no checkpoint names and that no opener can still be reading. One with a number behind the newest checkpoint stays: who
+ * wrote it may sleep, and make the checkpoint that names it when he wakes.
+ */
 async function dropParts(room: LandingRoom, call?: CallOptions): Promise<void> {
   const named = new Set<string>();
-  for (const { path } of await listCheckpoints(room, call)) {
+  const listed = await listCheckpoints(room, call);
+  const newest = listed.at(-1)?.n ?? -1;
+  for (const { path } of listed) {
     const bytes = await again(room, () => room.store.read(path, call), call);
     if (bytes === undefined) return;
     for (const part of parseCheckpoint(bytes, path).checkpoint.parts) named.add(part.path);
   }
   const cutMs = room.clock.nowMs() - room.tuning.emptyAfterMs;
   const parts = await listOld(room, { prefix: room.paths.parts, cutMs, max: Number.POSITIVE_INFINITY }, call);
-  const unused = parts.filter(({ path }) => !named.has(path));
+  const unused = parts.filter(({ path }) => !named.has(path) && (numberOfPart(path) ?? Infinity) <= newest);
   await inParallel(unused, ({ path }) => again(room, () => room.store.remove(path, call), call));
 }

@@ -4,6 +4,7 @@
 import { type LakePath, lakePath, SYSTEM_FOLDER } from '../model/lake-path.ts';
 
 const DIGITS = 20;
+const PART = /\/(\d{20})-[^/]*\.ndjson$/;
 const NUMBERED = /\/(\d{20})\.json$/;
 
 export interface LandingPaths {
@@ -48,6 +49,12 @@ export function landingPaths(folder: string): LandingPaths {
 /** The number in the name of an entry or checkpoint, undefined for any other file. */
 export function numberOf(path: string): number | undefined {
   const digits = NUMBERED.exec(path)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The number of the checkpoint that a list of files was written for. */
+export function numberOfPart(path: string): number | undefined {
+  const digits = PART.exec(path)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 

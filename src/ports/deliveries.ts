@@ -85,6 +85,22 @@ export interface SweepReport {
   readonly olderThanMs: number;
 }
 
+export interface ReplayReport {
+  readonly dryRun: boolean;
+  /** Rows that fit now and landed (or would), … */
+  readonly replayedRows: number;
+  /** … by the reason they were rejected for. */
+  readonly replayed: readonly RejectCount[];
+  /** Rows that stay rejected, … */
+  readonly failedRows: number;
+  /** … by the reason they do not fit today. */
+  readonly failed: readonly (RejectCount & {
+    readonly example: { readonly shard: number; readonly offset: number; readonly reason: string };
+  })[];
+  /** There is more to replay: ask again with it as `after`. */
+  readonly next?: string;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Pass as `after` for the next page; absent on the last. */
@@ -117,6 +133,12 @@ export interface Deliveries {
   files(name: string, options?: PageOptions & { readonly prefix?: string }): Promise<Page<DataFile>>;
   /** Removes stray stages, which upkeep does too in its time; a dry run only looks. */
   sweep(name: string, options: CallOptions & { readonly dryRun: boolean }): Promise<SweepReport>;
-  /** Rejected rows, oldest first. */
+  /**
+   * Runs rejected rows through the converter again, as they are or edited, and lands what fits now: once, whoever else replays them.
+   * `request` as a client writes it: `code`, `column`, `from`, `until` choose, `edits` ({shard, offset, data: base64}) names rows and
+   * their bytes, `dryRun` lands nothing, `after` goes on behind a report's `next`. Throws `argument-invalid`, `delivery-not-found`.
+   */
+  replay(name: string, request: unknown, options?: CallOptions): Promise<ReplayReport>;
+  /** Rejected rows that were not replayed, oldest first. */
   rejected(name: string, options?: PageOptions): Promise<Page<RejectedRow>>;
 }

@@ -13,6 +13,8 @@ export interface PlainConverter extends Converter {
   /** Runs before each conversion; may throw or wait. */
   before: ((job: ConvertJob, call: number) => Promise<void> | void) | undefined;
   readonly jobs: ConvertJob[];
+  /** Takes texts that are no JSON for rows. */
+  lenient?: boolean;
 }
 
 interface Group {
@@ -48,7 +50,7 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
       function take(batch: RecordBatch, i: number): void {
         const text = textOf(batch, i);
         const arrivalMs = batch.arrivals[i] ?? 0;
-        const row = parsed(text);
+        const row = parsed(text) ?? (converter.lenient === true ? { id: text } : undefined);
         if (row === undefined) {
           const arrival = new Date(arrivalMs).toISOString();
           const facts = { code: 'not-json', reason: 'x', column: null, shard: batch.shard };
@@ -60,7 +62,7 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
         const fields = layout.fields.map((field) => JSON.stringify(row[field] ?? ''));
         const partition = layout.format({ timeMs: eventMs, fields }) ?? '';
         const group = groups.get(partition) ?? { lines: [], eventMinMs: eventMs, eventMaxMs: eventMs };
-        group.lines.push(text);
+        group.lines.push(parsed(text) === undefined ? JSON.stringify(row) : text);
         group.eventMinMs = Math.min(group.eventMinMs, eventMs);
         group.eventMaxMs = Math.max(group.eventMaxMs, eventMs);
         groups.set(partition, group);

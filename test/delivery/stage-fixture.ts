@@ -128,6 +128,15 @@ export async function makeWorld(options: { seed?: number; passes?: number } = {}
             scratch.delete(path);
             for (const file of local.keys()) if (file.startsWith(`${path}/`)) local.delete(file);
           },
+          async writePieces(path, pieces) {
+            const all: Uint8Array[] = [];
+            for await (const piece of pieces) all.push(Uint8Array.from(piece));
+            local.set(path, new Uint8Array(Buffer.concat(all)));
+            return local.get(path)?.byteLength ?? 0;
+          },
+          async *readPieces(path) {
+            yield local.get(path) ?? new Uint8Array();
+          },
           sweep: async () => {},
         },
         writer: `writer-${stages.length}`,

@@ -36,6 +36,7 @@ beforeAll(async () => {
       flush: note('flush', status),
       setPaused: note('setPaused', status),
       files: note('files', { items: [], next: 'n' }),
+      replay: note('replay', { dryRun: true, replayedRows: 0, replayed: [], failedRows: 0, failed: [] }),
       rejected: note('rejected', { items: [] }),
     },
   });

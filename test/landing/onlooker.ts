@@ -12,6 +12,8 @@ export function watched(inner: LakeStore, loses: () => boolean, seen?: Set<strin
   const entries: Entry[] = [];
   const named = new Set<LakePath>();
   const visible = new Map<string, LakePath>();
+  /** Files that an entry takes away: until then their records may show twice. */
+  const leaving = new Set<LakePath>();
   let broken: Error | undefined;
   const complain = (why: string): void => {
     broken ??= new Error(why);
@@ -31,6 +33,11 @@ export function watched(inner: LakeStore, loses: () => boolean, seen?: Set<strin
         complain(`entry ${n} (${entry.kind}) is made before ${path} of entry ${n - 1} is visible`);
       }
     }
+    for (const path of before === undefined || entry.kind === 'undo' ? [] : removedPaths(before)) {
+      if ((await inner.read(path)) !== undefined) complain(`entry ${n} is made before ${path} is removed`);
+    }
+    for (const path of gone) leaving.add(path);
+    for (const { path } of entry.kind === 'undo' ? entry.restored : []) leaving.delete(path);
     entries.push(entry);
     seen?.add(entry.kind);
     for (const { path } of addedFiles(entry)) named.add(path);
@@ -53,11 +60,12 @@ export function watched(inner: LakeStore, loses: () => boolean, seen?: Set<strin
       if (loses()) await inner.discard(handle);
       const outcome = await inner.publish(handle);
       const bytes = await inner.read(handle.final);
-      if (bytes !== undefined) {
+      if (bytes !== undefined && !leaving.has(handle.final)) {
         if (!named.has(handle.final)) complain(`${handle.final} is visible and no entry names it`);
         for (const id of idsOf(bytes)) {
           const other = visible.get(id) ?? handle.final;
-          if (other !== handle.final) complain(`record ${id} is visible twice: ${other}, ${handle.final}`);
+          if (other !== handle.final && !leaving.has(other))
+            complain(`record ${id} is visible twice: ${other}, ${handle.final}`);
           visible.set(id, handle.final);
         }
       }

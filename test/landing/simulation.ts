@@ -8,6 +8,7 @@ import type { LostFiles } from '../../src/landing/repair.ts';
 import type { LandingRules, LandingTuning } from '../../src/landing/room.ts';
 import { isLakewardError } from '../../src/model/errors.ts';
 import type { LakePath } from '../../src/model/lake-path.ts';
+import type { RejectedFile } from '../../src/model/data-file.ts';
 import { asOffset, asShard, asStreamId, type Offset, type ShardIndex } from '../../src/model/stream.ts';
 import type { LakeStore, StageHandle } from '../../src/ports/lake-store.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
@@ -79,8 +80,10 @@ async function work(simulation: Simulation, actor: Actor): Promise<void> {
       const log = await openLog(simulation, actor, store);
       while (!shards.every((total, shard) => (log.view().positions.get(asShard(shard)) ?? 0) >= total)) {
         await landOnce(simulation, actor, log);
+        if (world.chance(0.3)) await replayOnce(simulation, actor, { log, store });
         if (world.chance(0.5)) await log.maintain();
       }
+      for (let left = 2; left > 0; left--) await replayOnce(simulation, actor, { log, store });
       return;
     } catch (error) {
       // As a delivery does: open anew, which recovers.
@@ -183,6 +186,33 @@ async function landOnce(simulation: Simulation, actor: Actor, log: LandingLog): 
   }
 }
 
+/** Takes some files of rejected rows; most of their rows land, some stay rejected. */
+async function replayOnce(
+  simulation: Simulation,
+  actor: Actor,
+  { log, store }: { log: LandingLog; store: LakeStore },
+): Promise<void> {
+  const { world } = simulation;
+  const removed: RejectedFile[] = [];
+  const ids: string[] = [];
+  for (const file of (await log.rejectedFiles({ limit: 10 })).items) {
+    if (world.chance(0.4)) continue;
+    const bytes = await store.read(file.path);
+    // Another process has replayed it.
+    if (bytes === undefined) return;
+    removed.push(file);
+    ids.push(...idsOf(bytes));
+  }
+  const landed = ids.filter(() => world.chance(0.7));
+  if (landed.length === 0) return;
+  const nonce = log.nonce();
+  const kept = ids.filter((id) => !landed.includes(id));
+  const files = [{ key: 'hour=9', ids: landed }, ...(kept.length === 0 ? [] : [{ key: 'rejected', ids: kept }])];
+  const staged = await stageAll(simulation, actor, (file) => log.stage(nonce, file), { nonce, files });
+  const replayed = [{ code: 'not-json' as const, rows: landed.length }];
+  await log.commitReplay({ nonce, planVersion: 1, removed, replayed, ...staged, extraRows: 0, lateRows: 0 });
+}
+
 async function rebuild(
   simulation: Simulation,
   actor: Actor,
@@ -194,7 +224,7 @@ async function rebuild(
   return stageAll(simulation, actor, (file) => lost.stage(file), { nonce: lost.nonce, files });
 }
 
-/** Every record is in exactly one visible file. */
+/** Every record is in exactly one visible file: of data or of rejected rows. */
 async function judge(simulation: Simulation): Promise<void> {
   const store = await simulation.onlooker();
   const visible = new Map<string, LakePath>();

@@ -80,6 +80,7 @@ function addRoute(
   app.route({
     method: route.method,
     url: route.path,
+    ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
     ...(route.bodySchema !== undefined && { schema: { body: route.bodySchema } }),
     onRequest: (request, _reply, done) => {
       if (route.isPublic !== true) options.checkBearer(request.headers.authorization);
@@ -145,7 +146,7 @@ function asLakewardError(error: unknown): LakewardError {
   if (error instanceof LakewardError) return error;
   if (code === 'FST_ERR_VALIDATION') return new LakewardError('argument-invalid', message ?? '', { cause: error });
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new LakewardError('body-too-large', `a body has at most ${BODY_BYTES_MAX} bytes here`, { cause: error });
+    return new LakewardError('body-too-large', 'the body has more bytes than this route takes', { cause: error });
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new LakewardError('body-invalid', 'content-type must be application/json', { cause: error });

@@ -1,5 +1,6 @@
 /** Deliveries in the control API: a thin skin over the delivery stage, which parses, checks and decides. */
 import { LakewardError } from '../../model/errors.ts';
+import { LIMITS } from '../../model/limits.ts';
 import type { PageOptions } from '../../ports/deliveries.ts';
 import type { Call, ControlApiOptions, Route } from './route.ts';
 import { integerIn, textIn } from './query-value.ts';
@@ -77,6 +78,12 @@ export function deliveryRoutes({ deliveries }: ControlApiOptions): Route[] {
       handle: async (call) => ({
         body: await deliveries.sweep(nameOf(call), { dryRun: dryRunOf(call), signal: call.signal }),
       }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/deliveries/:name/rejected/replay',
+      bodyBytesMax: LIMITS.bodyBytesMax,
+      handle: async (call) => ({ body: await deliveries.replay(nameOf(call), call.body, { signal: call.signal }) }),
     },
     {
       method: 'GET',

@@ -44,6 +44,8 @@ export interface Route {
   readonly path: string;
   /** Served without a key. */
   readonly isPublic?: boolean;
+  /** Where a body may be larger than usual, bytes. */
+  readonly bodyBytesMax?: number;
   /** JSON schema of the body. */
   readonly bodySchema?: object;
   handle(call: Call): Promise<Result> | Result;
