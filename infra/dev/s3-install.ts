@@ -36,7 +36,7 @@ export async function missing(kind: S3Kind): Promise<string | undefined> {
   if (kind === 's3rver') return existsSync(args[0] ?? '') ? undefined : 'needs s3rver (npm ci)';
   if (kind === 'moto') {
     const found = await run(file, ['-c', 'import moto.server']).catch(() => undefined);
-    return found === undefined ? `needs moto (${how}, which needs Python 3)` : undefined;
+    return found === undefined ? `needs moto in ${file} (${how}, which needs Python 3)` : undefined;
   }
   return existsSync(file) ? undefined : `needs ${kind} (${how}, which needs Go >= 1.25 and some minutes, once)`;
 }
@@ -57,13 +57,15 @@ async function installByGo(file: string, [path, version]: readonly [string, stri
   });
 }
 
+/** Into an environment of its own, whatever Python the tests are told to take. */
 async function installPython(): Promise<void> {
-  if (!existsSync(python())) await run('python3', ['-m', 'venv', join(CACHE, 'venv')]);
-  await run(python(), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]);
+  if (!existsSync(VENV_PYTHON)) await run('python3', ['-m', 'venv', join(CACHE, 'venv')]);
+  await run(VENV_PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]);
 }
 
+const VENV_PYTHON = join(CACHE, 'venv', 'bin', 'python');
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 
 function python(): string {
-  return process.env['LAKEWARD_PYTHON'] ?? join(CACHE, 'venv', 'bin', 'python');
+  return process.env['LAKEWARD_PYTHON'] ?? VENV_PYTHON;
 }

@@ -159,8 +159,13 @@ for (const kind of s3Kinds('versitygw')) {
     }, async () => {
       const happened = { deaths: 0, sleeps: 0 };
       const failure = await firstFailure(Math.ceil(SEEDS / 4), async (seed) => {
-        const choose = seededFaults(seed, 0.05);
-        const proxy = await startS3Proxy({ target: s3().endpoint, choose, silenceMs: 100, lateMs: 300 });
+        const faults = seededFaults(seed, 0.05);
+        const proxy = await startS3Proxy({
+          target: s3().endpoint,
+          choose: (request) => (seed % 2 === 0 && isStormy() ? 'slow-down' : faults(request)),
+          silenceMs: 100,
+          lateMs: 300,
+        });
         const world = racingWorld(seed, { deaths: 6, sleeps: 6 });
         try {
           await withLake(s3(), proxy.endpoint, (lake) => race(lake, world));
@@ -175,6 +180,11 @@ for (const kind of s3Kinds('versitygw')) {
       expect(happened.sleeps).toBeGreaterThan(0);
     });
   });
+}
+
+/** Every so often the store throttles everybody for a while. */
+function isStormy(): boolean {
+  return performance.now() % 2000 < 400;
 }
 
 /** As a server wraps its store: with its pace, repetitions and bound on calls. */
