@@ -88,6 +88,9 @@ const DOCUMENTS: Readonly<Record<CatalogKind, Shape>> = {
   plan: object({
     delivery: text,
     plan: object({ version: count, columns: list(column), misfit: oneOf('reject', 'extra') }),
+    follows: optional(
+      object({ subject: text, version: present, through: count, refused: list(object({ reason: text })) }),
+    ),
     createdMs: count,
   }),
   schema,

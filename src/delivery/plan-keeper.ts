@@ -5,7 +5,7 @@
  * made anew only when a declared schema was given up for `auto`.
  */
 import type { ColumnPlan } from '../model/column-plan.ts';
-import type { DeliverySpec } from '../model/delivery.ts';
+import type { DeliverySpec, FollowedSubject, SubjectSource } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
@@ -14,6 +14,7 @@ import type { Converter } from '../ports/converter.ts';
 import { planFromAvro } from '../schema/avro-plan.ts';
 import { mergePlans } from '../schema/plan-merge.ts';
 import { changeCatalog } from './catalog-change.ts';
+import { followSubject } from './followed-subject.ts';
 import type { PlanGrowth } from './plan-growth.ts';
 
 export interface PlanKeeperOptions {
@@ -42,6 +43,7 @@ const NO_COLUMNS: ColumnPlan = { version: 0, columns: [], misfit: 'extra' };
 export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {
   const { catalog, spec } = options;
   if (spec.format === 'raw') return NO_COLUMNS;
+  if (spec.schema !== 'auto' && 'subject' in spec.schema) return followedPlan(options, search, spec.schema);
   const wanted = spec.schema === 'auto' ? undefined : planFromAvro(spec.schema.avro);
   const kept = newestPlan(catalog.read(), spec.name);
   const following = (newest: ColumnPlan | undefined): ColumnPlan | undefined =>
@@ -64,6 +66,33 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
     { signal: search.signal },
   );
   return newestPlan(catalog.read(), spec.name) ?? made;
+}
+
+/** The plan of a subject's versions as far as there are any now, stored when one is new. */
+async function followedPlan(
+  { catalog, spec, clock, createdMs }: PlanKeeperOptions,
+  { landedVersion, signal }: PlanSearch,
+  source: SubjectSource,
+): Promise<ColumnPlan> {
+  const state = await changeCatalog(
+    catalog,
+    (state) => {
+      if (state.delivery.get(spec.name)?.createdMs !== createdMs) throw gone(spec.name);
+      const before = state.plan.get(spec.name);
+      const followed = followSubject(state, source, before);
+      if (followed === undefined) return [];
+      const { plan, follows } = followed;
+      if (before !== undefined && JSON.stringify(before.plan.columns) === JSON.stringify(plan.columns)) {
+        return [{ kind: 'plan', key: spec.name, document: { ...before, follows } }];
+      }
+      const version = Math.max(before?.plan.version ?? 0, landedVersion) + 1;
+      return planEdits(state, { spec, plan: { ...plan, version }, follows, createdMs: clock.nowMs() });
+    },
+    { signal },
+  );
+  const plan = newestPlan(state, spec.name);
+  if (plan === undefined) throw gone(spec.name);
+  return plan;
 }
 
 function gone(name: string): LakewardError {
@@ -90,11 +119,17 @@ export function planOfVersion(state: CatalogState, delivery: string, version: nu
 
 function planEdits(
   state: CatalogState,
-  made: { readonly spec: DeliverySpec; readonly plan: ColumnPlan; readonly createdMs: number },
+  made: {
+    readonly spec: DeliverySpec;
+    readonly plan: ColumnPlan;
+    readonly follows?: FollowedSubject;
+    readonly createdMs: number;
+  },
 ): CatalogEdit[] {
   const key = made.spec.name;
   const before = state.plan.get(key);
-  const document = { delivery: key, plan: made.plan, createdMs: made.createdMs };
+  const { plan, follows, createdMs } = made;
+  const document = { delivery: key, plan, ...(follows === undefined ? {} : { follows }), createdMs };
   const edits: CatalogEdit[] = [{ kind: 'plan', key, document }];
   if (before !== undefined) edits.push({ kind: 'plan', key: `${key}@${before.plan.version}`, document: before });
   return edits;

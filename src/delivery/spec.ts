@@ -209,10 +209,12 @@ function readFormatOptions(
 
 function readSchema(read: SpecReader, value: unknown): SchemaSource {
   if (value === 'auto') return 'auto';
-  const given = isObject(value) ? read.object('schema', value, ['avro']) : undefined;
+  const given = isObject(value) ? read.object('schema', value, ['avro', 'subject', 'version']) : undefined;
   const avro = given?.['avro'];
-  if (avro === undefined) {
-    return read.fault({ path: 'schema', value, accepted: "'auto' or {avro: an Avro record schema}" }, 'auto');
+  if (given?.['subject'] !== undefined && avro === undefined) return readSubject(read, given);
+  if (avro === undefined || given?.['version'] !== undefined) {
+    const accepted = "'auto', {avro: an Avro record schema} or {subject, version: 'latest' or a number}";
+    return read.fault({ path: 'schema', value, accepted }, 'auto');
   }
   read.checked('schema.avro', avro, () => planFromAvro(avro));
   return { avro };
@@ -238,6 +240,17 @@ function readDedupe(read: SpecReader, value: unknown): { readonly dedupe?: Dedup
   const windowMs = read.quantity('dedupe.window', window, WINDOW);
   if (isField(key)) return { dedupe: { key, windowMs } };
   return read.fault({ path: 'dedupe.key', value: key, accepted: 'a field name, a.b for nested ones' }, {});
+}
+
+function readSubject(read: SpecReader, given: Readonly<Record<string, unknown>>): SchemaSource {
+  const { version = 'latest' } = given;
+  const subject = read.text('schema.subject', given['subject'], {
+    accepted: `1-${LIMITS.subjectCharsMax} characters`,
+    test: (text) => text !== '' && text.length <= LIMITS.subjectCharsMax,
+  });
+  if (version === 'latest') return { subject, version };
+  const rule = { min: 1, max: Number.MAX_SAFE_INTEGER, accepted: "'latest' or a whole number from 1" };
+  return { subject, version: read.quantity('schema.version', version, rule) };
 }
 
 function readFlush(read: SpecReader, value: unknown): FlushRule {

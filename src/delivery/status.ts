@@ -29,6 +29,8 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
   };
   const totals = view?.totals;
   const known = view !== undefined && spec.dedupe !== undefined ? view.known : undefined;
+  const newest = room.catalog.read().plan.get(spec.name);
+  const follows = spec.schema !== 'auto' && 'subject' in spec.schema ? newest?.follows : undefined;
   return {
     spec,
     owner,
@@ -46,6 +48,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     entry: view?.entry ?? 0,
     pending: await pendingOf(room, delivery),
     planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,
+    ...(follows === undefined ? {} : { follows }),
     ...times,
     ...(known === undefined ? {} : { dedupe: { knownIds: known.keys, cut: isCut(known) } }),
   };

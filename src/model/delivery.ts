@@ -45,8 +45,22 @@ export interface DedupeRule {
   readonly windowMs: number;
 }
 
-/** `auto` infers the columns; otherwise the parsed JSON of an Avro record schema. */
-export type SchemaSource = 'auto' | { readonly avro: unknown };
+/** Versions of a subject of the schema registry: the columns of all up to the newest, or those of one. */
+export interface SubjectSource {
+  readonly subject: string;
+  readonly version: 'latest' | number;
+}
+
+/** `auto` infers the columns; otherwise the parsed JSON of an Avro record schema, or a subject of the registry. */
+export type SchemaSource = 'auto' | { readonly avro: unknown } | SubjectSource;
+
+/** How far a plan has followed a subject. */
+export interface FollowedSubject extends SubjectSource {
+  /** The newest version that was looked at. */
+  readonly through: number;
+  /** Versions that cannot follow the columns landed before, the newest few: their rows land as far as they fit those. */
+  readonly refused: readonly { readonly version: number; readonly reason: string }[];
+}
 
 /** Suspends a delivery when more than `share` of any `rows` rows in a row are rejected. */
 export interface RejectBudget {
@@ -114,6 +128,8 @@ export interface DeliveryDocument {
 export interface PlanDocument {
   readonly delivery: string;
   readonly plan: ColumnPlan;
+  /** When it was made of a subject's versions. */
+  readonly follows?: FollowedSubject;
   readonly createdMs: number;
 }
 

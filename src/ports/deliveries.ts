@@ -3,7 +3,7 @@
  * do not import each other.
  */
 import type { DataFile, RejectCount, RejectedRow } from '../model/data-file.ts';
-import type { DeliverySpec, DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
+import type { DeliverySpec, DeliveryState, DeliveryTrouble, FollowedSubject } from '../model/delivery.ts';
 import type { CallOptions } from './call-options.ts';
 
 /** Rejected rows by reason, most frequent first. */
@@ -59,6 +59,8 @@ export interface DeliveryStatus {
   readonly watermarkMs?: number;
   readonly pending: { readonly records: number; readonly bytes: number; readonly oldestArrivalMs?: number };
   readonly planVersion: number;
+  /** How far a delivery whose schema is a subject has followed it; absent before its first landing. */
+  readonly follows?: FollowedSubject;
   /**
    * In the answer of `create` alone: a delivery of this name read this stream before, so landing goes on behind the newest entry of its
    * landing log, and the specification's `start` has no effect.

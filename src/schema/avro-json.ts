@@ -161,21 +161,13 @@ function enumStep(symbols: readonly string[], sink: JsonSink): Step {
   };
 }
 
-function bytesStep(
-  { kind, logical, scale = 0 }: Logical & { readonly kind: string },
-  sink: JsonSink,
-  lengthOf: (source: Source) => number,
-): Step {
-  const isUuid = kind === 'fixed' && logical === 'uuid';
+function bytesStep({ logical, scale = 0 }: Logical, sink: JsonSink, lengthOf: (source: Source) => number): Step {
   return (source) => {
     const length = lengthOf(source);
     const from = take(source, length);
     if (logical === 'decimal') {
       if (length > DECIMAL_BYTES_MAX) throw fault(source, `a decimal of ${length} bytes`);
       sink.ascii(`"${decimalText(source.bytes.toString('hex', from, from + length), scale)}"`);
-    } else if (isUuid && length === 16) {
-      const hex = source.bytes.toString('hex', from, from + length);
-      sink.ascii(`"${hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}"`);
     } else sink.base64(source.bytes, from, from + length);
   };
 }

@@ -27,7 +27,10 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     about: "csv: a leading ' disarms texts that spreadsheets would run as formulas (default off)",
     accepts: ON_OFF,
   },
-  schema: { value: 'file', about: 'an Avro schema file; auto infers the columns (default)' },
+  schema: {
+    value: 'file',
+    about: 'an Avro schema file, or subject:<name>[@version] of the registry; auto infers the columns (default)',
+  },
   evolve: {
     value: 'none|add',
     about: 'schema auto: add makes columns of keys met often later on (default none)',
@@ -153,7 +156,10 @@ function dedupe(text: string | undefined): unknown {
 }
 
 async function schema(text: string | undefined): Promise<unknown> {
-  return text === undefined || text === 'auto' ? text : { avro: await jsonFile(text) };
+  if (text === undefined || text === 'auto') return text;
+  const [, subject, version] = /^subject:(.+?)(?:@(latest|\d+))?$/.exec(text) ?? [];
+  if (subject === undefined) return { avro: await jsonFile(text) };
+  return { subject, version: version === undefined || version === 'latest' ? 'latest' : Number(version) };
 }
 
 async function jsonFile(path: string): Promise<unknown> {

@@ -73,6 +73,14 @@ function dedupeFacts({ spec, dedupe, duplicateRows, unkeyedRows }: DeliveryStatu
   ];
 }
 
+function schemaText({ spec: { schema }, planVersion, follows }: DeliveryStatus): string {
+  const columns = `columns version ${planVersion}`;
+  if (schema === 'auto') return `auto, ${columns}`;
+  if (!('subject' in schema)) return `avro, ${columns}`;
+  const through = follows === undefined ? 'not yet met' : `followed through version ${follows.through}`;
+  return `subject ${schema.subject} (${schema.version}), ${through}, ${columns}`;
+}
+
 /** Everything about a delivery, one fact a line. */
 export function details(status: DeliveryStatus, nowMs: number): string[] {
   const { spec } = status;
@@ -87,7 +95,8 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['from', `stream ${spec.stream}`],
     ['to', `${spec.prefix}/${spec.layout}`],
     ['format', `${spec.format}, ${spec.compression}`],
-    ['schema', `${spec.schema === 'auto' ? 'auto' : 'avro'}, version ${status.planVersion}`],
+    ['schema', schemaText(status)],
+    ...(status.follows?.refused ?? []).map(({ version, reason }) => [`version ${version}`, reason] as const),
     ['event time', event],
     ['flush', `${size(spec.flush.bytes)}, ${duration(spec.flush.ageMs)} or ${plural(spec.flush.records, 'record')}`],
     ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
