@@ -23,6 +23,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Converter } from '../ports/converter.ts';
+import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -34,6 +35,7 @@ import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
+import { lakeDesk } from './lake-desk.ts';
 import type { LakePlace } from './lake-place.ts';
 import { lakePlace } from './lake-place.ts';
 import { offersOf } from './lake-offers.ts';
@@ -89,8 +91,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const startedMs = clock.nowMs();
   try {
     const stores = await openStores({ config, declared, place, clock, telemetry, shutdown });
-    const deliveries = await openDeliveries(stores);
-    const address = await openFrontDoor(stores, deliveries, startedMs);
+    const address = await openFrontDoor(stores, await openDeliveries(stores), startedMs);
     for (const job of backgroundTasks({ ...stores, disk: () => diskOf(config) })) stores.scheduler.add(job);
     telemetry.log.info('ready', { url: address.url, data: config.data.folder, lake: place.location });
     return { address, close: (reason) => shutdown.close(reason) };
@@ -160,7 +161,12 @@ function startEngines({ config, clock, telemetry, shutdown }: Ground, schemas: (
   return converter;
 }
 
-async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createDeliveries>> {
+interface OpenLanding {
+  readonly deliveries: ReturnType<typeof createDeliveries>;
+  readonly desk: LakeDesk;
+}
+
+async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
   const { scratch } = dataFolder(config.data.folder);
   const lake = await startLake(stores);
@@ -183,7 +189,7 @@ async function openDeliveries(stores: Stores): Promise<ReturnType<typeof createD
   await deliveries.declare(stores.declared);
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
-  return deliveries;
+  return { deliveries, desk: lakeDesk({ place: stores.place, lake: lake.lake, catalog, clock }) };
 }
 
 /** A lake that is away is no reason to send producers away: the deliveries open it when it is back. */
@@ -206,7 +212,7 @@ async function startLake({ config, place, clock, telemetry }: Ground): Promise<L
 
 async function openFrontDoor(
   stores: Stores,
-  deliveries: ReturnType<typeof createDeliveries>,
+  { deliveries, desk }: OpenLanding,
   startedMs: number,
 ): Promise<ServerAddress> {
   const { config, place, clock, telemetry, shutdown, broker, catalog, schemas } = stores;
@@ -215,6 +221,7 @@ async function openFrontDoor(
     broker,
     catalog,
     deliveries,
+    desk,
     schemas,
     clock,
     telemetry,

@@ -6,6 +6,7 @@ import type { DeliveryStatus } from '../ports/deliveries.ts';
 
 export type { DataFile, RejectedRow } from '../model/data-file.ts';
 export type { DeliveryStatus, Page, SweepReport } from '../ports/deliveries.ts';
+export type { LifecycleChange, LifecyclePlan, ReportRow } from '../ports/lake-desk.ts';
 
 export interface StreamView {
   readonly name: string;

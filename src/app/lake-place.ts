@@ -7,6 +7,7 @@ import type { LakeConfig, S3LakeConfig } from '../config/load.ts';
 import { encryptingStore } from '../lake/encrypt/encrypting-store.ts';
 import type { KeyRing } from '../lake/encrypt/key-ring.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
+import { type BucketTools, bucketTools } from '../lake/s3/bucket-tools.ts';
 import { countRequests } from '../lake/s3/request-metrics.ts';
 import { connectS3 } from '../lake/s3/s3-client.ts';
 import { createS3Store } from '../lake/s3/s3-store.ts';
@@ -36,6 +37,8 @@ export interface LakePlace {
 export interface OpenPlace {
   /** What is encrypted in it is decrypted on the way out. */
   store(): LakeStore;
+  /** What only a bucket has. */
+  readonly tools?: BucketTools;
 }
 
 interface Room {
@@ -91,6 +94,7 @@ function bucketPlace(config: S3LakeConfig, { clock, telemetry, keys }: Room): La
     async open() {
       const connection = await connect();
       return {
+        tools: bucketTools({ connection, bucket, prefix }),
         store() {
           const bare = createS3Store({ connection, bucket, prefix, clock, customerKeys });
           const counted = countingStore(bare, { clock, telemetry });

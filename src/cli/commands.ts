@@ -9,9 +9,13 @@ import { deliveryPause } from './delivery/pause.ts';
 import { deliveryResume } from './delivery/resume.ts';
 import { deliveryUpdate } from './delivery/update.ts';
 import { demo } from './demo/demo.ts';
+import { lakeCat } from './lake/cat.ts';
+import { lakeLifecycle } from './lake/lifecycle.ts';
 import { lakeLs } from './lake/ls.ts';
+import { lakeReport } from './lake/report.ts';
 import { lakeShow } from './lake/show.ts';
 import { lakeSweep } from './lake/sweep.ts';
+import { lakeUrl } from './lake/url.ts';
 import { logVerify } from './log/verify.ts';
 import { put } from './put/put.ts';
 import { rejectedList } from './rejected/list.ts';
@@ -45,6 +49,10 @@ export const COMMANDS: readonly Command[] = [
   lakeLs,
   lakeShow,
   lakeSweep,
+  lakeCat,
+  lakeUrl,
+  lakeLifecycle,
+  lakeReport,
   rejectedList,
   rejectedShow,
   logVerify,

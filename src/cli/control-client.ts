@@ -15,6 +15,8 @@ export interface ControlClient {
   readonly url: string;
   /** The JSON of a successful answer. Throws the error of any other. */
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
+  /** The bytes of a successful answer. Throws the error of any other. */
+  bytes(path: string, signal?: AbortSignal): Promise<Uint8Array>;
   /** Sends JSON (nothing when `body` is undefined) and gives the JSON of the answer, undefined when it is empty. */
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T>;
   /** Status, headers and JSON, whatever they are. Throws only `server-unreachable`. */
@@ -32,7 +34,11 @@ export function createControlClient({ url, key }: { url: string; key: string | u
   const base = checkedUrl(url);
   const authorization: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
 
-  async function exchange(method: string, path: string, request: ControlRequest = {}): Promise<ControlAnswer> {
+  async function reach<T>(
+    method: string,
+    path: string,
+    { request = {}, read }: { request?: ControlRequest; read: (response: Response) => Promise<T> },
+  ): Promise<T> {
     try {
       const response = await fetch(`${base}${path}`, {
         method,
@@ -40,13 +46,7 @@ export function createControlClient({ url, key }: { url: string; key: string | u
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
-      const text = await response.text();
-      const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-      return {
-        status: response.status,
-        json: parsed(text),
-        retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
-      };
+      return await read(response);
     } catch (error) {
       if (request.signal?.aborted === true) throw error;
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
@@ -58,9 +58,20 @@ export function createControlClient({ url, key }: { url: string; key: string | u
     }
   }
 
+  const exchange: ControlClient['exchange'] = (method, path, request) =>
+    reach(method, path, { ...(request !== undefined && { request }), read: answerOf });
+
   return {
     url: base,
     exchange,
+    async bytes(path, signal) {
+      const answer = await reach('GET', path, {
+        ...(signal !== undefined && { request: { signal } }),
+        read: async (response) => (response.ok ? new Uint8Array(await response.arrayBuffer()) : answerOf(response)),
+      });
+      if (answer instanceof Uint8Array) return answer;
+      throw errorOf(answer);
+    },
     async get<T>(path: string, signal?: AbortSignal) {
       return answered(await exchange('GET', path, signal === undefined ? {} : { signal })) as T;
     },
@@ -69,6 +80,16 @@ export function createControlClient({ url, key }: { url: string; key: string | u
         body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
       return answered(await exchange(method, path, signal === undefined ? request : { ...request, signal })) as T;
     },
+  };
+}
+
+async function answerOf(response: Response): Promise<ControlAnswer> {
+  const text = await response.text();
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+  return {
+    status: response.status,
+    json: parsed(text),
+    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
   };
 }
 

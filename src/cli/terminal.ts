@@ -6,7 +6,9 @@ import type { Progress } from './progress-bar.ts';
 import { createProgress } from './progress-bar.ts';
 
 export interface TextSink {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
+  /** Where `write` says false when it holds enough for now. */
+  once?(event: 'drain', listener: () => void): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
@@ -24,6 +26,8 @@ export interface Terminal {
   readonly live: boolean;
   /** A line of data on stdout. */
   data(text: string): void;
+  /** Bytes on stdout, as they are; resolves when more may come. */
+  bytes(part: Uint8Array): Promise<void>;
   /** A JSON document on stdout, in one line so that outputs can be joined and piped. */
   document(value: unknown): void;
   /** A line of words on stderr. */
@@ -55,6 +59,12 @@ export function createTerminal(options: TerminalOptions): Terminal {
     json,
     live,
     data: (text) => void stdout.write(`${text}\n`),
+    async bytes(part) {
+      if (stdout.write(part) !== false || stdout.once === undefined) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      stdout.once('drain', resolve);
+      await promise;
+    },
     document: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     say: (text) => void stderr.write(`${text}\n`),
     next(command) {

@@ -22,6 +22,7 @@ const TAGS_MAX = 10;
 const TAG_KEY = /^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 const TAG_KEY_ACCEPTED = '1-128 letters, digits, spaces and _ . : / = + - @, not beginning with aws:';
 const TAG_CHARS_MAX = 256;
+const TAG_VALUE = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 const METADATA_KEY = /^[a-z0-9][a-z0-9_.-]{0,127}$/;
 const METADATA_BYTES_MAX = 2048;
 const NUMBER_WIDEST = '9'.repeat(12);
@@ -150,7 +151,8 @@ function readLifecycle(read: SpecReader, value: unknown, begins: StorageClass = 
   }
   const steps = value.map((step, i) => readStep(read, step, `lifecycle[${i}]`));
   for (const [i, step] of steps.entries()) {
-    const reason = stepProblem(steps[i - 1] ?? { afterDays: 0, to: begins }, step);
+    const group = steps.slice(0, i).filter((other) => sameTags(other, step));
+    const reason = stepProblem(group.at(-1) ?? { afterDays: 0, to: begins }, step);
     if (reason === undefined) continue;
     read.fault({ path: `lifecycle[${i}]`, value: value[i] as unknown, accepted: reason }, undefined);
   }
@@ -158,16 +160,31 @@ function readLifecycle(read: SpecReader, value: unknown, begins: StorageClass = 
 }
 
 function readStep(read: SpecReader, value: unknown, path: string): LifecycleStep {
-  const given = read.object(path, value, ['after', 'afterDays', 'to', 'expire']) ?? {};
+  const given = read.object(path, value, ['after', 'afterDays', 'to', 'expire', 'tags']) ?? {};
   const accepted = `whole days from 1d to ${DAYS_MAX}d`;
   const days = { min: 1, max: DAYS_MAX, accepted, parse: (text: string) => (parseDurationMs(text) ?? 0) / DAY_MS };
   const afterDays = read.quantity(`${path}.after`, given['after'] ?? given['afterDays'], days);
-  if (given['expire'] === true && given['to'] === undefined) return { afterDays, expire: true };
+  const tags = given['tags'] === undefined ? {} : { tags: readStepTags(read, given['tags'], `${path}.tags`) };
+  if (given['expire'] === true && given['to'] === undefined) return { afterDays, ...tags, expire: true };
   if (given['expire'] !== undefined) {
     read.fault({ path: `${path}.expire`, value: given['expire'], accepted: 'true, without to' }, undefined);
   }
   const to = read.choice(`${path}.to`, given['to'], { accepted: STORAGE_CLASSES, standIn: 'GLACIER' });
-  return { afterDays, to };
+  return { afterDays, ...tags, to };
+}
+
+/** As files carry them, so without fields; in one order, so that equal ones are equal as JSON. */
+function readStepTags(read: SpecReader, value: unknown, path: string): Record<string, string> {
+  const entries = isObject(value) ? Object.entries(value) : [];
+  const sound = entries.filter(([key, text]) => TAG_KEY.test(key) && typeof text === 'string' && TAG_VALUE.test(text));
+  if (entries.length > 0 && sound.length === entries.length) {
+    return Object.fromEntries(sound.toSorted(([a], [b]) => (a < b ? -1 : 1))) as Record<string, string>;
+  }
+  return read.fault({ path, value, accepted: 'an object of tags with their values, without fields' }, {});
+}
+
+function sameTags(a: LifecycleStep, b: LifecycleStep): boolean {
+  return JSON.stringify(a.tags) === JSON.stringify(b.tags);
 }
 
 /** S3 moves only downwards, each time later than the last, and to the infrequent-access classes after 30 days. */

@@ -6,6 +6,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
+import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { bytesInFlight } from './admission/bytes-in-flight.ts';
@@ -29,6 +30,8 @@ export interface FrontDoorOptions {
   readonly broker: Broker;
   readonly catalog: Catalog;
   readonly deliveries: Deliveries;
+  /** Without it the routes of the lake are not served. */
+  readonly desk?: LakeDesk;
   readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -129,6 +132,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         telemetry,
         checkBearer,
         deliveries: options.deliveries,
+        desk: options.desk,
         schemas: options.schemas,
         status: options.status,
         closing: closing.signal,

@@ -136,6 +136,11 @@ export const ERRORS = {
   },
   'method-not-allowed': { status: 405, retryable: false, meaning: 'The path exists but not with this method.' },
   'not-found': { status: 404, retryable: false, meaning: 'Nothing is served under this path.' },
+  'not-on-s3': {
+    status: 409,
+    retryable: false,
+    meaning: 'Only a lake on S3 has this; the lake of this server is a folder.',
+  },
   'owned-by-file': {
     status: 409,
     retryable: false,

@@ -49,9 +49,11 @@ export interface ObjectSettings {
 }
 
 /** What becomes of a file some days after it was made; the last step may be its end. */
-export type LifecycleStep =
-  | { readonly afterDays: number; readonly to: StorageClass }
-  | { readonly afterDays: number; readonly expire: true };
+export type LifecycleStep = {
+  readonly afterDays: number;
+  /** Only files with all of these tags; without, all files of the delivery. */
+  readonly tags?: Readonly<Record<string, string>>;
+} & ({ readonly to: StorageClass } | { readonly expire: true });
 
 /** What a lake can do for a delivery. */
 export interface LakeOffers {

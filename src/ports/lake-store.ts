@@ -30,6 +30,10 @@ export interface ListedFile {
   readonly path: LakePath;
   readonly bytes: number;
   readonly modifiedMs: number;
+  /** Absent where there are no classes. */
+  readonly storageClass?: string;
+  /** Absent where the store does not know. */
+  readonly accessedMs?: number;
 }
 
 export interface ListPage {

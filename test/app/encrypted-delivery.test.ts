@@ -3,6 +3,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningServer } from '../../src/app/compose.ts';
+import { EXIT } from '../../src/cli/exit-code.ts';
+import { type Captured, lakeward } from '../cli/captured-run.ts';
 import { start, temporaryFolder } from './temporary-server.ts';
 
 const SECRET = 'a-name-nobody-may-read';
@@ -58,4 +60,20 @@ test('no row, rejected row or statistic of it lies plain in the lake, and reject
   const { items } = (await answer.json()) as { items: { code: string; data: string }[] };
   expect(items).toMatchObject([{ code: 'wrong-type' }]);
   expect(Buffer.from(items[0]?.data ?? '', 'base64').toString()).toContain(SECRET);
+}, 60_000);
+
+test('its files are decrypted by lake cat alone; a folder has no links nor lifecycle rules, and says where the file is', async () => {
+  const on = (line: string): Promise<Captured> => lakeward(line.split(' '), { url: server.address.url });
+  const listed = await fetch(`${server.address.url}/v1/deliveries/sealed/files`);
+  const { items } = (await listed.json()) as { items: { path: string; columns: object[] }[] };
+  const path = items[0]?.path ?? '';
+  const { stdout } = await on(`lake cat ${path}`);
+  expect(stdout.trim().split('\n')).toHaveLength(2000);
+  expect(JSON.parse(stdout.split('\n')[7] ?? '')).toMatchObject({ id: 7, who: SECRET });
+  const link = await on(`lake url ${path}`);
+  expect(link.code).toBe(EXIT.failed);
+  expect(link.stderr).toContain(`the file is ${join(folder, 'lake', path)}`);
+  expect((await on('lake lifecycle plan')).stderr).toContain('[not-on-s3]');
+  expect((await on('lake cat ../../etc/passwd')).stderr).toContain('[argument-invalid]');
+  expect((await on('lake report')).stdout).toMatch(/^files,sealed\/,sealed,data,DISK,1,/m);
 }, 60_000);

@@ -43,6 +43,7 @@ const SIBLINGS = new Set(['broker', 'lake', 'schedule']);
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['lake/s3'],
   '@aws-sdk/lib-storage': ['lake/s3'],
+  '@aws-sdk/s3-request-presigner': ['lake/s3'],
   '@duckdb/node-api': ['convert'],
   '@platformatic/kafka': ['broker/kafka'],
   avsc: ['schema'],

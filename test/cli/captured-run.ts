@@ -26,14 +26,14 @@ export async function lakeward(args: readonly string[], options: RunOptions = {}
   const code = await run(args, {
     stdout: {
       write(text) {
-        stdout += text;
+        stdout += typeof text === 'string' ? text : Buffer.from(text).toString();
         options.onOutput?.(stdout);
       },
     },
     stderr: {
       isTTY: options.live === true,
       write(text) {
-        stderr += text;
+        stderr += String(text);
         options.onWords?.(stderr);
       },
     },

@@ -12,6 +12,7 @@ import { LIMITS, MIB } from '../../model/limits.ts';
 import type { Exchange, Request } from '../server/exchange.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
+import { lakeRoutes } from './lake-routes.ts';
 import { processRoutes } from './process-routes.ts';
 import { nestingOf } from './record-spans.ts';
 import type { ControlApiOptions, Route } from './route.ts';
@@ -59,6 +60,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...schemaRoutes(options),
     ...subjectRoutes(options),
     ...processRoutes(options),
+    ...(options.desk === undefined ? [] : lakeRoutes(options.desk)),
   ];
   for (const route of routes) addRoute(app, route, { options, exchanges });
   refuseOtherMethods(app, routes);
@@ -96,12 +98,13 @@ function addRoute(
       });
       const status = result.status ?? 200;
       count(request, { status, code: 'ok', options });
-      const text = typeof result.body === 'string' ? result.body : JSON.stringify(result.body);
+      const { body } = result;
+      const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
       return reply
         .code(status)
         .header('content-type', result.type ?? 'application/json')
         .header('x-request-id', request.id)
-        .send(text);
+        .send(sent);
     },
   });
 }

@@ -2,6 +2,7 @@
 import type { Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Deliveries } from '../../ports/deliveries.ts';
+import type { LakeDesk } from '../../ports/lake-desk.ts';
 import type { Schemas } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { IngestMetrics } from '../ingest-metrics.ts';
@@ -12,6 +13,7 @@ export interface ControlApiOptions {
   readonly broker: Broker;
   readonly streams: Streams;
   readonly deliveries: Deliveries;
+  readonly desk?: LakeDesk | undefined;
   readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -36,7 +38,7 @@ export interface Result {
   /** Default 200. */
   readonly status?: number;
   readonly type?: string;
-  readonly body: string | object;
+  readonly body: string | Uint8Array | object;
 }
 
 export interface Route {

@@ -10,6 +10,8 @@ export interface FileFacts {
   readonly folder: boolean;
   readonly bytes: number;
   readonly modifiedMs: number;
+  /** As the file system keeps it: many note it once a day, or never. */
+  readonly accessedMs?: number;
   /** Same file or folder, same text; another one made in its place has another. */
   readonly identity: string;
 }
@@ -94,6 +96,7 @@ export const diskFileSystem: LakeFileSystem = {
       folder: found.isDirectory(),
       bytes: found.size,
       modifiedMs: Math.floor(found.mtimeMs),
+      accessedMs: Math.floor(found.atimeMs),
       identity: `${found.dev}:${found.ino}`,
     };
   },

@@ -33,7 +33,8 @@ export async function listPage(fileSystem: LakeFileSystem, query: ListQuery): Pr
     if (files.length === query.limit) return { files, next: files.at(-1)?.path as LakePath };
     const facts = await absentAsUndefined(fileSystem.facts(`${query.root}/${path}`));
     if (facts === undefined) continue;
-    files.push({ path: path as LakePath, bytes: facts.bytes, modifiedMs: facts.modifiedMs });
+    const { bytes, modifiedMs, accessedMs } = facts;
+    files.push({ path: path as LakePath, bytes, modifiedMs, ...(accessedMs !== undefined && { accessedMs }) });
   }
   return { files };
 }

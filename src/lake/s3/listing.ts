@@ -26,8 +26,8 @@ export async function listPage(
   for (;;) {
     const input = listInput(place, prefix, { after: cursor, limit: Math.min(limit, LIST_MAX) });
     const { Contents = [], IsTruncated = false } = await send(new ListObjectsV2Command(input));
-    const files = Contents.flatMap(({ Key = '', Size = 0, LastModified }) =>
-      fileOf(place, Key, { bytes: Size, modifiedMs: LastModified?.getTime() ?? 0 }),
+    const files = Contents.flatMap(({ Key = '', Size = 0, LastModified, StorageClass = 'STANDARD' }) =>
+      fileOf(place, Key, { bytes: Size, modifiedMs: LastModified?.getTime() ?? 0, storageClass: StorageClass }),
     );
     checkOrder(cursor, Contents);
     const last = files.at(-1);
