@@ -2,9 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { LANDING_STEPS } from '../../src/landing/steps.ts';
 import { checkLake, complaint } from './checker.ts';
-import { runCrashCycles } from './cycles.ts';
+import { runCrashCycles, stepsOf } from './cycles.ts';
 
 describe('a server that is killed again and again while producers write', () => {
   test('lands every acknowledged event exactly once and in order', { timeout: 600_000 }, async () => {
@@ -13,7 +12,18 @@ describe('a server that is killed again and again while producers write', () => 
     expect({ seed, complaints: report.complaints }).toEqual({ seed, complaints: [] });
     expect(report.acknowledged).toBeGreaterThan(1000);
     expect(report.rejected).toBeGreaterThan(0);
-    expect(Object.keys(report.kills)).toEqual(expect.arrayContaining(LANDING_STEPS.map((step) => `at ${step}`)));
+    expect(Object.keys(report.kills)).toEqual(expect.arrayContaining(stepsOf(false).map((step) => `at ${step}`)));
+  });
+
+  test('lands every event once that producers send again and again, with dedupe', { timeout: 600_000 }, async () => {
+    const seed = 20_261_123;
+    const report = await runCrashCycles({ cycles: 20, seed, checkEvery: 10, dedupe: true });
+    expect({ seed, complaints: report.complaints }).toEqual({ seed, complaints: [] });
+    expect(report.acknowledged).toBeGreaterThan(500);
+    expect(report.kills).toMatchObject({
+      'at keys-written': expect.any(Number),
+      'at keys-dropped': expect.any(Number),
+    });
   });
 });
 

@@ -22,6 +22,8 @@ export interface CrashRun {
   readonly checkEvery: number;
   /** A folder, or the S3 server that holds the lake and is killed, too. */
   readonly lake?: 'folder' | S3Kind;
+  /** Producers send events again, and the deliveries drop duplicates. */
+  readonly dedupe?: boolean;
   progress?(text: string): void;
 }
 
@@ -52,7 +54,16 @@ const AVRO = {
   ],
 };
 
-function writeConfig(folder: string, port: number, lake: object): string {
+/** Longer than producers send the same event again, short enough that ids are forgotten while it runs. */
+const DEDUPE = { key: 'event_id', window: '8s' };
+
+/** The steps a run comes by; those of event ids only when duplicates are dropped. */
+export function stepsOf(dedupe: boolean): readonly string[] {
+  return LANDING_STEPS.filter((step) => dedupe || !step.startsWith('keys-'));
+}
+
+function writeConfig(folder: string, port: number, { lake, dedupe }: { lake: object; dedupe: boolean }): string {
+  const shared = { stream: 'events', start: 'earliest', ...(dedupe ? { dedupe: DEDUPE } : {}) };
   const flush = { age: '250ms', bytes: '64KiB' };
   const config = join(folder, 'lakeward.yaml');
   writeFileSync(
@@ -63,8 +74,8 @@ function writeConfig(folder: string, port: number, lake: object): string {
       lake,
       streams: [{ name: 'events', shards: 2 }],
       deliveries: [
-        { name: 'hourly', stream: 'events', eventTime: 'event_time', schema: { avro: AVRO }, start: 'earliest', flush },
-        { name: 'by-client', stream: 'events', format: 'ndjson', layout: 'client={client}/', start: 'earliest', flush },
+        { name: 'hourly', ...shared, eventTime: 'event_time', schema: { avro: AVRO }, flush },
+        { name: 'by-client', ...shared, format: 'ndjson', layout: 'client={client}/', flush },
       ],
     }),
   );
@@ -76,22 +87,26 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   const folder = mkdtempSync(join(tmpdir(), 'lakeward-crash-'));
   const random = seeded(run.seed);
   const port = await freePort();
+  const { dedupe = false } = run;
   const kind = run.lake ?? 'folder';
   const lake =
     kind === 'folder' ? folderLake(join(folder, 'lake')) : await bucketLake(kind, { seed: run.seed, scratch: folder });
-  const site: Site = { config: writeConfig(folder, port, lake.config), port, lake };
+  const site: Site = { config: writeConfig(folder, port, { lake: lake.config, dedupe }), port, lake };
   const ledger: Ledger = { sent: new Set(), acknowledged: new Set() };
   const stop = new AbortController();
   const url = `http://127.0.0.1:${port}`;
   const producers = CLIENTS.map((client, i) =>
-    produce({ client, stream: 'events', url, seed: run.seed * 31 + i, ledger, signal: stop.signal }),
+    produce({ client, stream: 'events', url, seed: run.seed * 31 + i, ledger, signal: stop.signal, resend: dedupe }),
   );
   const kills: Record<string, number> = {};
   const complaints: string[] = [];
   const counts = { landed: 0, rejected: 0 };
   try {
     for (let cycle = 1; cycle <= run.cycles; cycle++) {
-      const [kill, away] = await Promise.all([crashOnce(site, { cycle, random }), lake.disturb(random)]);
+      const [kill, away] = await Promise.all([
+        crashOnce(site, { cycle, random, steps: stepsOf(dedupe) }),
+        lake.disturb(random),
+      ]);
       for (const what of away ? [kill, 'S3 server'] : [kill]) kills[what] = (kills[what] ?? 0) + 1;
       if (cycle % run.checkEvery !== 0 && cycle !== run.cycles) continue;
       if (cycle === run.cycles) {
@@ -133,13 +148,17 @@ interface Site {
 /** One life of the server and its end; says how it ended. The first cycles go through every named step once, in order. */
 async function crashOnce(
   site: Site,
-  { cycle, random }: { readonly cycle: number; readonly random: () => number },
+  {
+    cycle,
+    random,
+    steps,
+  }: { readonly cycle: number; readonly random: () => number; readonly steps: readonly string[] },
 ): Promise<string> {
   const dice = random();
   const turn = 1 + Math.floor(random() * 4);
-  const first = LANDING_STEPS[cycle - 1];
+  const first = steps[cycle - 1];
   if (first !== undefined) return crashAtStep(site, `${first}:1`);
-  if (dice < 0.5) return crashAtStep(site, `${LANDING_STEPS[Math.floor(random() * LANDING_STEPS.length)]}:${turn}`);
+  if (dice < 0.5) return crashAtStep(site, `${steps[Math.floor(random() * steps.length)]}:${turn}`);
   const server = await start(site);
   if (dice < 0.7) {
     await sleep(200 + random() * 500);

@@ -1,6 +1,6 @@
 /**
- * Producers of a crash run: they write through HTTP all the time, both forms in turn, and keep a ledger. An event is sent once, never
- * again: an answer that was lost leaves it `sent`, which may or may not land; an acknowledged one must land exactly once.
+ * Producers of a crash run: they write through HTTP all the time, both forms in turn, and keep a ledger. Without `resend` an event is sent
+ * once, never again: an answer that was lost leaves it `sent`, which may or may not land; an acknowledged one must land exactly once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../bench/clickstream.ts';
@@ -36,6 +36,8 @@ export async function produce(options: {
   readonly seed: number;
   readonly ledger: Ledger;
   readonly signal: AbortSignal;
+  /** Sends again what was not answered, and now and then what was: for deliveries that drop duplicates. */
+  readonly resend?: boolean;
 }): Promise<void> {
   const { client, ledger, signal } = options;
   const random = seeded(options.seed);
@@ -46,18 +48,40 @@ export async function produce(options: {
       text: eventText(client, counter),
     }));
     for (const { id } of events) ledger.sent.add(id);
-    try {
-      const stored = random() < 0.5 ? await putRecords(options, events) : await postRecords(options, events);
-      for (const index of stored) ledger.acknowledged.add(events[index]?.id ?? '');
-    } catch {
-      await sleep(20);
-    }
+    await deliver(options, events, random);
     await sleep(random() * 10);
   }
 }
 
 type Event = { readonly id: string; readonly text: string };
 type Target = { readonly client: string; readonly stream: string; readonly url: string };
+
+/** How long the same events are sent again, ms: far less than the window of the deliveries. */
+const RESEND_MS = 3000;
+
+/** Sends events once; or until they are answered and the dice are content, before any newer ones, so that order holds. */
+async function deliver(
+  target: Target & { readonly ledger: Ledger; readonly resend?: boolean },
+  events: readonly Event[],
+  random: () => number,
+): Promise<void> {
+  const untilMs = performance.now() + RESEND_MS;
+  let left = events;
+  for (;;) {
+    let answered = false;
+    try {
+      const stored = random() < 0.5 ? await putRecords(target, left) : await postRecords(target, left);
+      for (const index of stored) target.ledger.acknowledged.add(left[index]?.id ?? '');
+      answered = true;
+    } catch {
+      await sleep(20);
+    }
+    if (target.resend !== true || performance.now() > untilMs || (answered && random() < 0.7)) return;
+    // A broken event is set aside each time it comes.
+    left = left.filter(({ text }) => text.endsWith('}'));
+    if (left.length === 0) return;
+  }
+}
 
 /** Indexes of the events the Kinesis form acknowledged. */
 async function putRecords(target: Target, events: readonly Event[]): Promise<number[]> {

@@ -1,5 +1,5 @@
 /**
- * `npm run test:crash -- --cycles N [--seed S] [--check-every K] [--lake versitygw|minio]`: any number of crash cycles, on a folder or on
+ * `npm run test:crash -- --cycles N [--seed S] [--check-every K] [--lake versitygw|minio] [--dedupe]`: any number of crash cycles, on a folder or on
  * an S3 server behind a faulty network; exit code 1 when the promise was broken.
  */
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     'check-every': { type: 'string', default: '25' },
     lake: { type: 'string', default: 'folder' },
+    dedupe: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -23,6 +24,7 @@ const report = await runCrashCycles({
   seed,
   checkEvery: Number(values['check-every']),
   lake,
+  dedupe: values.dedupe,
   progress: (text) => console.error(`${Math.round((performance.now() - started) / 1000)} s  ${text}`),
 });
 console.log(JSON.stringify({ seed, ...report }, null, 2));
