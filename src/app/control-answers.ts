@@ -4,7 +4,9 @@
  */
 import type { DeliveryStatus } from '../ports/deliveries.ts';
 
-export type { DataFile, RejectedRow } from '../model/data-file.ts';
+import type { RejectedRow } from '../model/data-file.ts';
+
+export type { DataFile } from '../model/data-file.ts';
 export type { DeliveryStatus, Page, SweepReport } from '../ports/deliveries.ts';
 export type { LifecycleChange, LifecyclePlan, ReportRow } from '../ports/lake-desk.ts';
 
@@ -51,6 +53,9 @@ export interface PutAnswer {
   }[];
 }
 
+/** A rejected row, with the JSON of one in Avro whose schema is registered. */
+export type ShownRow = RejectedRow & { readonly schemaId?: number; readonly json?: string };
+
 export interface TailAnswer {
   readonly records: readonly {
     readonly shard: string;
@@ -59,6 +64,9 @@ export interface TailAnswer {
     readonly arrival: string;
     readonly data?: string;
     readonly dataBase64?: string;
+    /** Of a record in Avro whose schema is registered. */
+    readonly schemaId?: number;
+    readonly json?: string;
   }[];
   readonly cursor: string;
 }

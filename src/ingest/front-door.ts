@@ -72,7 +72,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     try {
       checkBearer(headerOf(request, 'authorization'));
       if (closing.signal.aborted) throw new LakewardError('service-stopping', 'the server is stopping');
-      answer = await postRecords(name, exchange, { ...services, bounds });
+      answer = await postRecords(name, exchange, { ...services, schemas: options.schemas, bounds });
     } catch (error) {
       const problem = apiErrorOf(error);
       if (problem.code === 'internal') log.error('request failed', { requestId, error });

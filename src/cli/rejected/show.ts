@@ -1,5 +1,5 @@
 /** `lakeward rejected show`. */
-import type { RejectedRow } from '../../app/control-answers.ts';
+import type { ShownRow } from '../../app/control-answers.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { rejectedRows } from './rejected-rows.ts';
@@ -32,7 +32,7 @@ export const rejectedShow: Command = {
       }
       shown += 1;
       if (call.terminal.json) call.terminal.document(row);
-      else if (call.flag('raw')) call.terminal.data(Buffer.from(row.data, 'base64').toString('utf8'));
+      else if (call.flag('raw')) call.terminal.data(textOf(row));
       else for (const line of described(row)) call.terminal.data(line);
     }
     if (shown === 0) call.terminal.say('no rejected rows');
@@ -40,8 +40,13 @@ export const rejectedShow: Command = {
   },
 };
 
-function described(row: RejectedRow): string[] {
-  const text = Buffer.from(row.data, 'base64').toString('utf8');
+/** A record in Avro as JSON, where its schema is known: it can be mended and sent like that. */
+function textOf({ json, data }: ShownRow): string {
+  return json ?? Buffer.from(data, 'base64').toString('utf8');
+}
+
+function described(row: ShownRow): string[] {
+  const text = textOf(row);
   const column = row.column === null ? '' : ` (${row.column})`;
   const shown = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
   return [`${row.arrival}  ${row.code}${column}: ${printable(row.reason)}`, `    ${printable(shown)}`];

@@ -46,7 +46,7 @@ async function tail(call: Invocation): Promise<number> {
     }
     for (const record of answer.records) {
       if (call.terminal.json) call.terminal.document(record);
-      else call.terminal.data(record.data ?? `base64:${record.dataBase64 ?? ''}`);
+      else call.terminal.data(record.json ?? record.data ?? `base64:${record.dataBase64 ?? ''}`);
     }
     printed += answer.records.length;
     position = `cursor=${encodeURIComponent(answer.cursor)}`;

@@ -2,13 +2,14 @@
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { PageOptions } from '../../ports/deliveries.ts';
+import { avroView } from './avro-body.ts';
 import type { Call, ControlApiOptions, Route } from './route.ts';
 import { integerIn, textIn } from './query-value.ts';
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1000;
 
-export function deliveryRoutes({ deliveries }: ControlApiOptions): Route[] {
+export function deliveryRoutes({ deliveries, schemas }: ControlApiOptions): Route[] {
   return [
     {
       method: 'GET',
@@ -88,7 +89,10 @@ export function deliveryRoutes({ deliveries }: ControlApiOptions): Route[] {
     {
       method: 'GET',
       path: '/v1/deliveries/:name/rejected',
-      handle: async (call) => ({ body: await deliveries.rejected(nameOf(call), pageOf(call)) }),
+      handle: async (call) => {
+        const { items, ...page } = await deliveries.rejected(nameOf(call), pageOf(call));
+        return { body: { items: items.map((row) => ({ ...row, ...avroView(row.data, schemas) })), ...page } };
+      },
     },
   ];
 }

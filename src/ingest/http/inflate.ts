@@ -26,7 +26,15 @@ export interface InflateBounds {
 export async function inflate(body: Buffer, encoding: string | undefined, bounds: InflateBounds): Promise<Buffer> {
   const name = (encoding ?? '').trim().toLowerCase();
   if (name === '' || name === 'identity') return body;
-  const stream = decompressor(name);
+  return unpack(decompressor(name), body, { name, ...bounds });
+}
+
+/** What a decompressor makes of the bytes, within the bounds. Throws as `inflate` does. */
+export async function unpack(
+  stream: Transform,
+  body: Buffer,
+  { name, ...bounds }: InflateBounds & { readonly name: string },
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {

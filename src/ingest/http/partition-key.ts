@@ -8,6 +8,8 @@ import { LIMITS } from '../../model/limits.ts';
 /** Gives the key of a record, or undefined when the record has none to give. */
 export interface KeyRule {
   keyOf(record: unknown, index: number): string | undefined;
+  /** Whether `keyOf` looks at the record. */
+  readonly readsRecord: boolean;
   /** Longest key in bytes, for sizing. */
   readonly bytesMax: number;
   /** What to tell when `keyOf` gives none. */
@@ -33,6 +35,7 @@ export function keyRule({ header, query, field, seed }: KeySource): KeyRule {
   if (field !== undefined) return fieldRule(field);
   return {
     keyOf: (_, index) => `${seed}-${index.toString(36)}`,
+    readsRecord: false,
     bytesMax: seed.length + 1 + LIMITS.httpRecordsMax.toString(36).length,
     lack: '',
   };
@@ -43,7 +46,7 @@ function fixedRule(key: string): KeyRule {
     const rule = `a partition key has 1 to ${LIMITS.partitionKeyCharsMax} characters`;
     throw new LakewardError('argument-invalid', `${rule}, this one has ${key.length}`);
   }
-  return { keyOf: () => key, bytesMax: new TextEncoder().encode(key).length, lack: '' };
+  return { keyOf: () => key, readsRecord: false, bytesMax: new TextEncoder().encode(key).length, lack: '' };
 }
 
 function fieldRule(field: string): KeyRule {
@@ -61,6 +64,7 @@ function fieldRule(field: string): KeyRule {
       if (typeof value === 'number' || typeof value === 'boolean') return String(value);
       return typeof value === 'string' && isKey(value) ? value : undefined;
     },
+    readsRecord: true,
     bytesMax: LIMITS.partitionKeyCharsMax * 3,
     lack: `the field ${field} is no text of 1 to ${LIMITS.partitionKeyCharsMax} characters, number or boolean`,
   };

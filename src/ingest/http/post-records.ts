@@ -1,5 +1,5 @@
 /**
- * `POST /v1/streams/{stream}/records`: a JSON object, a JSON array, or NDJSON, plain, gzip or zstd. Every record gets an answer of
+ * `POST /v1/streams/{stream}/records`: a JSON object, a JSON array, NDJSON or Avro, plain, gzip or zstd. Every record gets an answer of
  * its own. A record that is no JSON object is refused alone, here, where its producer still listens; the others are stored.
  * The stored bytes are the client's. Nothing is answered before it is durable.
  */
@@ -10,6 +10,7 @@ import type { ErrorCode } from '../../model/errors.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { AppendResult, Broker } from '../../ports/broker.ts';
+import type { Schemas } from '../../ports/schemas.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { BatchWriter, Memory } from '../batch-writer.ts';
 import { batchWriter } from '../batch-writer.ts';
@@ -19,6 +20,8 @@ import type { Answer, Exchange } from '../server/exchange.ts';
 import { headerOf, readBody } from '../server/exchange.ts';
 import type { ServerBounds } from '../server-options.ts';
 import type { LiveStream, Streams } from '../streams.ts';
+import type { AvroBodyOptions, AvroRecord } from './avro-body.ts';
+import { SCHEMA_ID_HEADER, avroRecords, isAvroType } from './avro-body.ts';
 import { inflate } from './inflate.ts';
 import type { KeyRule } from './partition-key.ts';
 import { keyRule } from './partition-key.ts';
@@ -29,6 +32,7 @@ import { arraySpans, firstByte, lineSpans, wholeSpan } from './record-spans.ts';
 export interface PostRecordsOptions {
   readonly broker: Broker;
   readonly streams: Streams;
+  readonly schemas: Schemas;
   readonly clock: Clock;
   readonly metrics: IngestMetrics;
   readonly bounds: ServerBounds;
@@ -58,13 +62,16 @@ export async function postRecords(name: string, exchange: Exchange, options: Pos
     field: parameters.get('partitionKeyField') ?? undefined,
     seed: exchange.requestId.slice(-12),
   });
-  const isLines = isNdjson(headerOf(request, 'content-type'));
+  const contentType = headerOf(request, 'content-type');
+  const isAvro = isAvroType(contentType);
+  const isLines = !isAvro && isNdjson(contentType);
   const sent = await readBody(exchange, { bytesMax: bounds.bodyBytesMax, timeoutMs: bounds.requestTimeoutMs, clock });
   const encoding = headerOf(request, 'content-encoding');
   const body = await inflate(sent, encoding, { bytesMax: bounds.inflatedBytesMax, reservation });
-  const spans = spansOf(body, isLines);
-
-  const { writer, refusals } = gather(body, spans, { rule, memory: reservation.memory });
+  const how = { rule, memory: reservation.memory };
+  const { writer, refusals, total } = isAvro
+    ? gatherAvro(await avroRecords(body, avroOptions(name, exchange, options)), how)
+    : gather(body, spansOf(body, isLines), how);
   const batch = writer.finish(stream.router, clock.nowMs());
   let result: AppendResult = { offsets: new Float64Array(0), failures: [] };
   if (batch.count > 0) result = await options.broker.append(stream.document.id, batch);
@@ -74,14 +81,14 @@ export async function postRecords(name: string, exchange: Exchange, options: Pos
   for (const { code } of refusals) metrics.failedRecords.add(1, { protocol: 'http', code });
   metrics.acknowledgeSeconds.observe((clock.monotonicMs() - exchange.startedMs) / 1000, { protocol: 'http' });
   const isMinimal = /(^|[,;\s])return=minimal($|[,;\s])/.test(headerOf(request, 'prefer') ?? '');
-  return answer(exchange.requestId, { total: spans.count, shards: batch.shards, refusals, result, stream, isMinimal });
+  return answer(exchange.requestId, { total, shards: batch.shards, refusals, result, stream, isMinimal });
 }
 
 function isNdjson(contentType: string | undefined): boolean {
   const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (NDJSON_TYPES.has(type)) return true;
   if (type === 'application/json') return false;
-  const accepted = 'application/json (an object or an array) or application/x-ndjson';
+  const accepted = 'application/json (an object or an array), application/x-ndjson or application/avro';
   throw new LakewardError('body-invalid', `content-type must be ${accepted}, not '${type.slice(0, 80)}'`);
 }
 
@@ -100,12 +107,15 @@ function spansOf(body: Buffer, isLines: boolean): RecordSpans {
   return spans;
 }
 
+interface Gathered {
+  readonly writer: BatchWriter;
+  readonly refusals: Refusal[];
+  /** Records of the body. */
+  readonly total: number;
+}
+
 /** Checks every record and gathers the good ones. */
-function gather(
-  body: Buffer,
-  spans: RecordSpans,
-  { rule, memory }: { rule: KeyRule; memory: Memory },
-): { writer: BatchWriter; refusals: Refusal[] } {
+function gather(body: Buffer, spans: RecordSpans, { rule, memory }: { rule: KeyRule; memory: Memory }): Gathered {
   const { count } = spans;
   const writer = batchWriter({ records: count, keyBytes: rule.bytesMax * count, dataBytes: body.length }, memory);
   const refusals: Refusal[] = [];
@@ -137,7 +147,28 @@ function gather(
       return undefined;
     }
   }
-  return { writer, refusals };
+  return { writer, refusals, total: count };
+}
+
+function avroOptions(stream: string, { request, reservation }: Exchange, options: PostRecordsOptions): AvroBodyOptions {
+  const { inflatedBytesMax } = options.bounds;
+  const schemaId = headerOf(request, SCHEMA_ID_HEADER);
+  return { schemas: options.schemas, stream, schemaId, inflatedBytesMax, reservation };
+}
+
+/** Decoded records, each as it is stored. */
+function gatherAvro(records: readonly AvroRecord[], { rule, memory }: { rule: KeyRule; memory: Memory }): Gathered {
+  const count = records.length;
+  const dataBytes = records.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const writer = batchWriter({ records: count, keyBytes: rule.bytesMax * count, dataBytes }, memory);
+  const refusals: Refusal[] = [];
+  for (const [index, { bytes, value }] of records.entries()) {
+    const key = rule.keyOf(rule.readsRecord ? value() : undefined, index);
+    if (key === undefined) refusals.push({ index, code: 'argument-invalid', reason: rule.lack });
+    else if (bytes.length + key.length > LIMITS.recordBytesMax) refusals.push({ index, ...TOO_LARGE });
+    else writer.addBytes(bytes, key);
+  }
+  return { writer, refusals, total: count };
 }
 
 const TOO_LARGE = {

@@ -10,6 +10,9 @@ import type { RecordBatch } from '../../model/record-batch.ts';
 import type { Offset, Positions, ShardIndex } from '../../model/stream.ts';
 import { asOffset } from '../../model/stream.ts';
 import type { LocateAt } from '../../ports/broker.ts';
+import type { RecordDecoder } from '../../schema/record-frame.ts';
+import { isFramed } from '../../schema/record-frame.ts';
+import { decoderFor } from './avro-body.ts';
 import type { LiveStream } from '../streams.ts';
 import { shardsOf } from '../streams.ts';
 import type { Call, ControlApiOptions } from './route.ts';
@@ -33,7 +36,8 @@ export async function readRecords(call: Call, options: ControlApiOptions): Promi
   const signal = AbortSignal.any([call.signal, closing]);
   try {
     const read = await broker.read(stream.document.id, positions, { maxBytes: READ_BYTES_MAX, waitMs, signal });
-    if (take(page, read.batches, { stream, limit })) page.next = new Map(read.next);
+    const decoder = decoderFor(options.schemas);
+    if (take(page, read.batches, { stream, limit, decoder })) page.next = new Map(read.next);
   } catch (error) {
     // A server that closes answers waiting readers with what there is: nothing, and where to go on.
     if (!closing.aborted) throw error;
@@ -51,7 +55,7 @@ interface Page {
 function take(
   page: Page,
   batches: readonly RecordBatch[],
-  { stream, limit }: { stream: LiveStream; limit: number },
+  { stream, limit, decoder }: { stream: LiveStream; limit: number; decoder: RecordDecoder },
 ): boolean {
   for (const batch of batches) {
     const sequenceNumber = stream.sequenceNumber[batch.shard] as (offset: number) => string;
@@ -69,7 +73,7 @@ function take(
           sequenceNumber: sequenceNumber(batch.firstOffset + i),
           partitionKey: key,
           arrival: new Date(batch.arrivals[i] as number).toISOString(),
-          ...(isUtf8(data) ? { data: data.toString() } : { dataBase64: data.toString('base64') }),
+          ...shown(data, decoder),
         }),
       );
       page.next.set(batch.shard, asOffset(batch.firstOffset + i + 1));
@@ -77,6 +81,16 @@ function take(
     }
   }
   return true;
+}
+
+/** Bytes as text where they are text; what is Avro of a known schema also as JSON. */
+function shown(data: Buffer, decoder: RecordDecoder): object {
+  const read = isFramed(data, 0, data.length) ? decoder.decode(data, 0, data.length) : undefined;
+  if (read?.code === undefined && read !== undefined) {
+    const json = read.json.toString('utf8', 0, read.jsonEnd);
+    return { dataBase64: data.toString('base64'), schemaId: read.schemaId, json };
+  }
+  return isUtf8(data) ? { data: data.toString() } : { dataBase64: data.toString('base64') };
 }
 
 function viewOf(bytes: Uint8Array, start: number, end: number): Buffer {
