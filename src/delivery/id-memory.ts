@@ -42,6 +42,8 @@ export interface AdoptOptions {
   readonly rule: DedupeRule;
   readonly known: KnownKeys;
   readonly firstArrivalMs: number | undefined;
+  /** Behind the names of the files. */
+  readonly extension: string;
   readonly converted: ConvertResult['dedupe'];
 }
 
@@ -89,10 +91,10 @@ export function idMemory(scratch: ScratchFolders, delivery: string): IdMemory {
         keys: files.reduce((sum, file) => sum + file.keys, 0),
       };
     },
-    async adopt({ nonce, rule, known, firstArrivalMs, converted }) {
+    async adopt({ nonce, rule, known, firstArrivalMs, extension, converted }) {
       const files: KeyFile[] = [];
       for (const [i, { local, ...file }] of (converted?.files ?? []).entries()) {
-        const name = `${nonce}-${i}`;
+        const name = `${nonce}-${i}${extension}`;
         await scratch.move(local, `${await folder()}/${name}`);
         here.add(name);
         files.push({ name, ...file });

@@ -19,6 +19,7 @@ import type { IdMemory, LandingKeys } from './id-memory.ts';
 import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics, LandedFacts } from './metrics.ts';
 import type { PlanGrowth } from './plan-growth.ts';
+import { encryptedExtension, hiddenObjectOf } from './object-settings.ts';
 import { currentPlan } from './plan-keeper.ts';
 import type { RangeOutcome } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
@@ -141,7 +142,14 @@ async function adoptKeys(
   if (spec.dedupe === undefined) return undefined;
   const { nonce, known, range, converted } = made;
   const { firstArrivalMs } = range;
-  return await ids.adopt({ nonce, rule: spec.dedupe, known, firstArrivalMs, converted: converted.dedupe });
+  return await ids.adopt({
+    nonce,
+    rule: spec.dedupe,
+    known,
+    firstArrivalMs,
+    extension: encryptedExtension(spec),
+    converted: converted.dedupe,
+  });
 }
 
 /** Stages and commits. `superseded`: another worker landed from the same positions; nothing of this one shows. */
@@ -225,11 +233,11 @@ function tellKnown({ spec, log, metrics }: LandingRoom): void {
 
 /** The ids of the rows, durable before the entry names them. */
 async function writeKeys(
-  { log, ids, signal }: LandingRoom,
+  { spec, log, ids, signal }: LandingRoom,
   { keys }: PreparedLanding,
 ): Promise<AppendKeys | undefined> {
   for (const file of keys?.appended.files ?? []) {
-    await log.writeKeys({ name: file.name, content: await ids.content(file) }, { signal });
+    await log.writeKeys({ name: file.name, content: await ids.content(file), ...hiddenObjectOf(spec) }, { signal });
   }
   return keys?.appended;
 }

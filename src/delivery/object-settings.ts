@@ -45,6 +45,15 @@ export function objectOf(spec: DeliverySpec, file: FileFacts): { readonly object
   };
 }
 
+/** What a file that no reader looks for has of them. */
+export function hiddenObjectOf({ object }: Pick<DeliverySpec, 'object'>): { readonly object?: ObjectSettings } {
+  if (object?.encryption === undefined && object?.bucketOwner === undefined) return {};
+  const { encryption, bucketOwner } = object;
+  return {
+    object: { ...(encryption !== undefined && { encryption }), ...(bucketOwner !== undefined && { bucketOwner }) },
+  };
+}
+
 /** The text with its fields in place; characters that a tag cannot hold become `_`. */
 export function tagText(template: string, values: FieldValues): string {
   return filled(template, values).replaceAll(NO_TAG, '_');

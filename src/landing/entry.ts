@@ -217,7 +217,7 @@ const isPart = shape({
   closesAtMs: optional(isTime),
 });
 const counted = { replayed: listOf(isReason), extraRows: isCount, lateRows: isCount };
-const isKeyName: Check = (value) => typeof value === 'string' && /^[A-Za-z0-9-]+-\d+$/.test(value);
+const isKeyName: Check = (value) => typeof value === 'string' && /^[A-Za-z0-9-]+-\d+(?:\.lwenc)?$/.test(value);
 const isAppendKeys = shape({
   key: isText,
   windowMs: isCount,

@@ -5,20 +5,28 @@
  */
 import { crc32 } from 'node:zlib';
 import { LakewardError } from '../model/errors.ts';
+import type { ObjectSettings } from '../model/object-settings.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import { inParallel } from './bounded-parallel.ts';
 import type { LandingState } from './fold.ts';
 import type { KeyFile } from './known-keys.ts';
 import { again, type LandingRoom } from './room.ts';
 
+export interface KeysToWrite {
+  /** `<nonce>-<number>`, and what encrypted names end with. */
+  readonly name: string;
+  readonly content: Uint8Array;
+  readonly object?: ObjectSettings | undefined;
+}
+
 /** Makes a file of a nonce that no entry has named yet. */
 export async function writeKeyFile(
   room: LandingRoom,
-  file: Pick<KeyFile, 'name'> & { readonly content: Uint8Array },
+  { name, content, object }: KeysToWrite,
   call?: CallOptions,
 ): Promise<void> {
   // A second try finds the first one's file: the name says who wrote it and what.
-  await again(room, () => room.store.create(room.paths.keys(file.name), file.content, call), call);
+  await again(room, () => room.store.create(room.paths.keys(name), content, { ...call, object }), call);
   await room.step('keys-written');
 }
 
@@ -61,5 +69,5 @@ export function namedKeys({ known }: LandingState, room: LandingRoom): (path: st
 
 /** The nonce in the path of a file of event ids. */
 export function nonceOfKeys(folder: string, path: string): string {
-  return path.slice(folder.length).replace(/-\d+$/, '');
+  return path.slice(folder.length).replace(/-\d+(?:\.lwenc)?$/, '');
 }

@@ -9,7 +9,7 @@ import { LIMITS } from '../model/limits.ts';
 
 /** A file of event ids, at `keys/<name>` of the log's folder; see `convert/engine/key-file.ts` for its bytes. */
 export interface KeyFile {
-  /** `<nonce>-<number>`. */
+  /** `<nonce>-<number>`, with `.lwenc` behind it when it is encrypted. Bytes and checksum are those of what it holds. */
   readonly name: string;
   readonly keys: number;
   readonly bytes: number;

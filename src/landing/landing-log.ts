@@ -21,7 +21,7 @@ import type { EntryBody } from './entry.ts';
 import { type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, LiveFile, Totals } from './fold.ts';
 import { followLog } from './follow.ts';
-import { readKeyFile, writeKeyFile } from './key-files.ts';
+import { type KeysToWrite, readKeyFile, writeKeyFile } from './key-files.ts';
 import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
 import { maintainLog } from './maintain.ts';
@@ -85,7 +85,7 @@ export interface LandingLog {
    */
   stage(nonce: string, file: FileToStage, call?: CallOptions): Promise<StageHandle>;
   /** Keeps a file of event ids that a draft of its nonce names later; again with the same content is fine. Throws `lake-unavailable`. */
-  writeKeys(file: Pick<KeyFile, 'name'> & { readonly content: Uint8Array }, call?: CallOptions): Promise<void>;
+  writeKeys(file: KeysToWrite, call?: CallOptions): Promise<void>;
   /** The content of a file of event ids. Throws `lake-unavailable` when it is gone or damaged. */
   readKeys(file: KeyFile, call?: CallOptions): Promise<Uint8Array>;
   /**

@@ -47,8 +47,13 @@ export interface LakeStore {
   /**
    * Creates a file that does not exist, whole and durable, or says `exists` and changes nothing. Of any number of callers at once one is
    * told `created`. Also of `exists` the file is durable then: whoever reads it may build on it. An unknown outcome throws; the caller reads back.
+   * `object`: its encryption and owner, where the store has such; the name of a file encrypted by this product says so.
    */
-  create(path: LakePath, bytes: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'>;
+  create(
+    path: LakePath,
+    bytes: Uint8Array,
+    options?: CallOptions & { readonly object?: ObjectSettings | undefined },
+  ): Promise<'created' | 'exists'>;
 
   /** Writes a file whole and durable in place of what was there. Only for files whose content no decision hangs on. Idempotent. */
   overwrite(path: LakePath, bytes: Uint8Array, options?: CallOptions): Promise<void>;

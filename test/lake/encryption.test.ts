@@ -160,12 +160,17 @@ describe('an encrypted file', () => {
     }
   });
 
-  test('is absent when it is, and is made by staging alone', async () => {
+  test('is absent when it is, and is never made without being encrypted', async () => {
     const store = encryptingStore(memoryStore({ clock }), await ringOf(source('k1', 1)));
     expect(await store.read(lakePath('no/such.lwenc'))).toBeUndefined();
     const refusal = { code: 'argument-invalid' };
     await expect(store.create(lakePath('a.lwenc'), Buffer.from('x'))).rejects.toMatchObject(refusal);
     await expect(store.overwrite(lakePath('a.lwenc'), Buffer.from('x'))).rejects.toMatchObject(refusal);
+    const object = { encryption: { kind: 'client', key: 'k1' } } as const;
+    const content = Buffer.alloc(FRAME_BYTES + 1, 5);
+    expect(await store.create(lakePath('a.lwenc'), content, { object })).toBe('created');
+    expect(await store.create(lakePath('a.lwenc'), content, { object })).toBe('exists');
+    expect(Buffer.from((await store.read(lakePath('a.lwenc'))) ?? []).equals(content)).toBe(true);
   });
 
   test('can be staged again when the store failed: its local file is still there', async () => {

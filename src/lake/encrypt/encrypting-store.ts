@@ -19,6 +19,11 @@ export function encryptingStore(inner: LakeStore, keys: KeyRing): LakeStore {
   return {
     ...passedOn(inner),
     async create(path, bytes, options) {
+      const encryption = options?.object?.encryption;
+      if (encryption?.kind === 'client' && isEncryptedName(path)) {
+        options?.signal?.throwIfAborted();
+        return inner.create(path, await sealBytes(bytes, encryption.key, keys, options), options);
+      }
       refuseSealedName(path);
       return inner.create(path, bytes, options);
     },
@@ -61,6 +66,17 @@ function passedOn(inner: LakeStore): Pick<LakeStore, 'list' | 'remove' | 'publis
 function refuseSealedName(path: LakePath): void {
   if (!isEncryptedName(path)) return;
   throw new LakewardError('argument-invalid', `${path} is the name of an encrypted file, and this one is not`);
+}
+
+async function sealBytes(bytes: Uint8Array, keyId: string, keys: KeyRing, call?: CallOptions): Promise<Uint8Array> {
+  const dataKey = keys.dataKey();
+  const wrappedKey = await keys.wrap(keyId, dataKey, call);
+  const header = makeHeader({ plainBytes: bytes.length, frameBytes: FRAME_BYTES, keyId, wrappedKey });
+  const frames = Array.from({ length: frameCount(header) }, (_, number) => {
+    const plain = bytes.subarray(number * FRAME_BYTES, (number + 1) * FRAME_BYTES);
+    return sealFrame(header, dataKey, number, plain);
+  });
+  return Buffer.concat([header.raw, ...frames]);
 }
 
 interface SealJob {

@@ -14,6 +14,7 @@ import {
 import { crc32 } from 'node:zlib';
 import { LakewardError } from '../../model/errors.ts';
 import type { LakePath } from '../../model/lake-path.ts';
+import type { ObjectSettings } from '../../model/object-settings.ts';
 import type { CallOptions } from '../../ports/call-options.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { LakeStore, StageHandle } from '../../ports/lake-store.ts';
@@ -49,6 +50,11 @@ export interface CustomerKeys {
   readonly key: CustomerKey;
 }
 
+interface PutSettings {
+  readonly IfNoneMatch?: '*';
+  readonly object?: ObjectSettings | undefined;
+}
+
 type Stage = Pick<StageHandle, 'staged' | 'versionId'>;
 
 /** Makes no request. */
@@ -63,9 +69,10 @@ export function createS3Store(options: S3StoreOptions): LakeStore {
     ...(options?.signal !== undefined && { abortSignal: options.signal }),
   });
 
-  async function put(path: LakePath, bytes: Uint8Array, condition: { IfNoneMatch?: '*' }, options?: CallOptions) {
-    const input = putInput(place, path, { body: bytes, bytes: bytes.length, checksum: crcHex(crc32(bytes)) });
-    await client.send(new PutObjectCommand({ ...input, ...condition }), bounds(options, bytes.length));
+  async function put(path: LakePath, bytes: Uint8Array, { IfNoneMatch, object }: PutSettings, options?: CallOptions) {
+    const input = putInput(place, path, { body: bytes, bytes: bytes.length, checksum: crcHex(crc32(bytes)), object });
+    const command = new PutObjectCommand({ ...input, ...(IfNoneMatch !== undefined && { IfNoneMatch }) });
+    await client.send(command, bounds(options, bytes.length));
   }
 
   /** False when there is no stage (any more). */
@@ -126,7 +133,7 @@ export function createS3Store(options: S3StoreOptions): LakeStore {
     async create(path, bytes, options) {
       for (let attempt = 1; ; attempt++) {
         try {
-          await put(path, bytes, { IfNoneMatch: '*' }, options);
+          await put(path, bytes, { IfNoneMatch: '*', object: options?.object }, options);
           return 'created';
         } catch (error) {
           if (statusOf(error) === 412) return 'exists';
