@@ -62,6 +62,7 @@ interface Figures {
   readonly cpu: number;
   readonly memory: number;
   readonly files: number;
+  readonly bytes?: number;
   /** To S3, per landed GB. */
   readonly requests?: Record<string, number>;
 }
@@ -88,6 +89,7 @@ async function land(
       rows: number;
       rejectedRows: number;
       files: number;
+      bytes: number;
     };
     if (status.rejectedRows > 0) throw new Error(`${status.rejectedRows} rows were rejected`);
     if (status.rows < EVENTS) continue;
@@ -96,6 +98,7 @@ async function land(
       cpu: treeCpu(server.pid) - before,
       memory: peak.stop(),
       files: status.files,
+      bytes: status.bytes,
     };
   }
 }
@@ -133,7 +136,7 @@ async function landOnce(spec: typeof HOURLY, avro: unknown, env: Record<string, 
   const server = await startServerProcess({ config, port, env });
   try {
     const figures = await land(server, spec, avro);
-    const requests = await requestRow(server.url, spec.name);
+    const requests = await requestRow(server.url, figures.bytes ?? Number.NaN);
     await fetch(`${server.url}/v1/deliveries/${spec.name}`, { method: 'DELETE' });
     return { ...figures, requests };
   } finally {

@@ -43,13 +43,10 @@ const PRICES: Readonly<Record<string, number>> = {
   DeleteObject: 0,
 };
 
-/** Requests since the server's start per landed GB of a delivery's files, and what AWS would ask for them. */
-export async function requestRow(url: string, delivery: string): Promise<Record<string, number>> {
+/** Requests since the server's start per GB (10^9 bytes) of landed files, and what AWS would ask for them. */
+export async function requestRow(url: string, landedBytes: number): Promise<Record<string, number>> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
-  const landed = new RegExp(`^lakeward_delivery_bytes_total\\{delivery="${delivery}"\\} (\\d+)`, 'm').exec(
-    metrics,
-  )?.[1];
-  const gigabytes = Number(landed) / 1e9;
+  const gigabytes = landedBytes / 1e9;
   const row: Record<string, number> = {};
   let dollars = 0;
   for (const [, operation = '', count] of metrics.matchAll(
