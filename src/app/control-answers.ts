@@ -7,7 +7,7 @@ import type { DeliveryStatus } from '../ports/deliveries.ts';
 import type { RejectedRow } from '../model/data-file.ts';
 
 export type { DataFile } from '../model/data-file.ts';
-export type { DeliveryStatus, Page, SweepReport } from '../ports/deliveries.ts';
+export type { DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
 export type { LifecycleChange, LifecyclePlan, ReportRow } from '../ports/lake-desk.ts';
 
 export interface StreamView {

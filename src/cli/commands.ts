@@ -19,6 +19,7 @@ import { lakeUrl } from './lake/url.ts';
 import { logVerify } from './log/verify.ts';
 import { put } from './put/put.ts';
 import { rejectedList } from './rejected/list.ts';
+import { rejectedReplay } from './rejected/replay.ts';
 import { rejectedShow } from './rejected/show.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -55,5 +56,6 @@ export const COMMANDS: readonly Command[] = [
   lakeReport,
   rejectedList,
   rejectedShow,
+  rejectedReplay,
   logVerify,
 ];

@@ -12,6 +12,7 @@ import { changeCatalog } from './catalog-change.ts';
 import { creation, declaration, documentOf, lettingThrough, pausing, removal, replacement } from './documents.ts';
 import { hasLandingLog } from './log-holder.ts';
 import { rejectedRows } from './rejected-rows.ts';
+import { idMemory } from './id-memory.ts';
 import { replayRejected } from './replay.ts';
 import { readSelection } from './replay-selection.ts';
 import type { DeliveryRoom } from './room.ts';
@@ -136,7 +137,12 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       const { log } = await holder.open();
       const { spec, createdMs } = document;
       const signal = call?.signal ?? new AbortController().signal;
-      return replayRejected({ room, spec, createdMs, log, metrics, signal }, selection);
+      const ids = idMemory(room.scratch, spec.name);
+      try {
+        return await replayRejected({ room, spec, createdMs, log, metrics, ids, signal }, selection);
+      } finally {
+        await ids.forget();
+      }
     },
     declare: (specs) => change((state) => declaration(state, specs, room.clock.nowMs())),
     async open() {

@@ -127,8 +127,10 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
   }
 }
 
+type KeysPlace = Pick<LandingRoom, 'spec' | 'log' | 'ids' | 'signal'>;
+
 /** What the converter is told of duplicates; the files of ids it needs are there then. */
-async function keysJob(at: LandingRoom, known: KnownKeys): Promise<ConvertDedupe | undefined> {
+export async function keysJob(at: KeysPlace, known: KnownKeys): Promise<ConvertDedupe | undefined> {
   const { spec, log, ids, signal } = at;
   if (spec.dedupe === undefined) return undefined;
   await ids.keep(known);
@@ -232,9 +234,9 @@ function tellKnown({ spec, log, metrics }: LandingRoom): void {
 }
 
 /** The ids of the rows, durable before the entry names them. */
-async function writeKeys(
-  { spec, log, ids, signal }: LandingRoom,
-  { keys }: PreparedLanding,
+export async function writeKeys(
+  { spec, log, ids, signal }: KeysPlace,
+  { keys }: Pick<PreparedLanding, 'keys'>,
 ): Promise<AppendKeys | undefined> {
   for (const file of keys?.appended.files ?? []) {
     await log.writeKeys({ name: file.name, content: await ids.content(file), ...hiddenObjectOf(spec) }, { signal });

@@ -6,6 +6,7 @@
  *
  *   rows of a part ─► convert ─► which rows failed ─► files: what landed, and the rows that stay ─► stage ─► replay entry
  */
+import type { AppendKeys, KnownKeys } from '../landing/known-keys.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
 import type { RejectCount, RejectedFile, RejectedRow } from '../model/data-file.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
@@ -16,6 +17,8 @@ import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
 import type { ReplayReport } from '../ports/deliveries.ts';
 import { convertJob } from './convert-job.ts';
+import type { IdMemory } from './id-memory.ts';
+import { keysJob, writeKeys } from './landing-run.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { currentPlan } from './plan-keeper.ts';
 import { isLive, lakeChunks, linesOf, parseRow } from './rejected-lines.ts';
@@ -27,6 +30,8 @@ import { type FileOfRejects, stageFiles } from './stage-files.ts';
 import { closingUnit, countLateRows } from './watermark.ts';
 
 export interface ReplayPlace {
+  /** Of this replay alone. */
+  readonly ids: IdMemory;
   readonly room: DeliveryRoom;
   readonly spec: DeliverySpec;
   readonly createdMs: number;
@@ -128,7 +133,10 @@ async function replayPart(
       { catalog: room.catalog, converter: room.converter, clock: room.clock, spec, createdMs: at.createdMs },
       { sample: [sample], landedVersion: at.log.view().planVersion, signal },
     );
-    const converted = await room.converter.convert(convertJob(spec, plan, directory), batches, { signal });
+    const { known } = at.log.view();
+    const dedupe = await keysJob(at, known);
+    const job = { ...convertJob(spec, plan, directory), ...(dedupe === undefined ? {} : { dedupe }) };
+    const converted = await room.converter.convert(job, batches, { signal });
     const byFile = new Map(files.map((file) => [file.path, fates()]));
     for await (const { file, row, fits, failure } of judgedRows(at, { files, selection, converted })) {
       if (fits) byFile.get(file.path)?.fits(row);
@@ -138,7 +146,7 @@ async function replayPart(
     for (const one of byFile.values()) part.add(one);
     const moved = files.filter(({ path }) => (byFile.get(path)?.replayed().length ?? 0) > 0);
     if (moved.length > 0 && !selection.dryRun) {
-      const work = { run, files, moved, selection, converted, directory, planVersion: plan.version };
+      const work = { run, files, moved, selection, converted, directory, planVersion: plan.version, known };
       if ((await commitPart(at, work, part.replayed())) === 'superseded') return 'superseded';
     }
     total.add(part);
@@ -218,6 +226,8 @@ interface CommitWork extends Judged {
   readonly converted: ConvertResult;
   readonly directory: string;
   readonly planVersion: number;
+  /** The event ids the rows were compared with. */
+  readonly known: KnownKeys;
 }
 
 async function commitPart(
@@ -234,7 +244,9 @@ async function commitPart(
   const closes = closingUnit(compileLayout(spec.layout).units);
   const lateRows = countLateRows(converted.files, closes, log.view().watermarkMs);
   const { extraRows } = converted;
-  const draft = { nonce, planVersion, removed, replayed, files, rejected, extraRows, lateRows };
+  const keys = await keysOf(at, work, nonce);
+  const more = keys === undefined ? {} : { dedupe: keys };
+  const draft = { nonce, planVersion, removed, replayed, files, rejected, extraRows, lateRows, ...more };
   const outcome = await log.commitReplay(draft, { signal });
   if (outcome === 'superseded') return outcome;
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -242,6 +254,15 @@ async function commitPart(
   at.metrics.replayed(facts);
   room.telemetry.log.info('rejected rows replayed', { delivery: spec.name, ...facts });
   return outcome;
+}
+
+/** The ids of the rows, durable before the entry names them. The window stays where landings have put it. */
+async function keysOf(at: ReplayPlace, work: CommitWork, nonce: string): Promise<AppendKeys | undefined> {
+  const rule = at.spec.dedupe;
+  if (rule === undefined) return undefined;
+  const { known, converted } = work;
+  const adopted = { nonce, rule, known, firstArrivalMs: undefined, converted: converted.dedupe };
+  return writeKeys(at, { keys: await at.ids.adopt(adopted) });
 }
 
 /** The rows that stay, as they are, in one local file; nothing when all go. */

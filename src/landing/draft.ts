@@ -44,6 +44,7 @@ export interface ReplayDraft {
   readonly rejected: readonly DraftRejected[];
   readonly extraRows: number;
   readonly lateRows: number;
+  readonly dedupe?: AppendKeys;
 }
 
 export function replayOf({ nonce: _nonce, ...draft }: ReplayDraft): EntryBody & { readonly kind: 'replay' } {

@@ -70,6 +70,8 @@ export type EntryBody =
       readonly rejected: readonly EntryRejected[];
       readonly extraRows: number;
       readonly lateRows: number;
+      /** As of an append. */
+      readonly dedupe?: AppendKeys;
     }
   | {
       /**
@@ -85,6 +87,8 @@ export type EntryBody =
       readonly landed: readonly LandedPart[];
       readonly extraRows: number;
       readonly lateRows: number;
+      readonly duplicateRows?: number;
+      readonly unkeyedRows?: number;
     }
   | {
       /** `repair`: the removed files were committed by the entry before and lost by the store; rows on both sides are equal. */
@@ -253,6 +257,7 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     removed: listOf(isRejectedRecord),
     files: listOf(isFile),
     rejected: listOf(isRejected),
+    dedupe: optional(isAppendKeys),
     ...counted,
   },
   undo: {
@@ -260,6 +265,8 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     removed: listOf(isPath),
     restored: listOf(isRejectedRecord),
     landed: listOf(isPart),
+    duplicateRows: optional(isCount),
+    unkeyedRows: optional(isCount),
     ...counted,
   },
   replace: {

@@ -14,7 +14,7 @@ import {
 } from './entry.ts';
 import { removedPaths } from './entry.ts';
 import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
-import { type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
+import { forgetLast, type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
 
 /** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
 const CONDEMNED_MAX = 1000;
@@ -130,6 +130,8 @@ export function valid(
       return state.n >= 0 && entry.removed.every(live);
     case 'replay':
     case 'undo': {
+      if (entry.kind === 'replay' && entry.dedupe !== undefined && entry.dedupe.after !== state.known.last)
+        return false;
       const removed = removedPaths(entry);
       return state.n >= 0 && removed.length > 0 && new Set(removed).size === removed.length && removed.every(live);
     }
@@ -215,8 +217,10 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
 function foldReplay(state: LandingState, entry: Entry & { kind: 'replay' }): LandingState {
   const open = openPartitions(state, entry.files, 1);
   const planVersion = Math.max(state.planVersion, entry.planVersion);
-  const counted = moveTotals(state, entry.files, entry, 1);
-  return { ...counted, open, planVersion, rejects: countReplay(state.rejects, entry.replayed) };
+  const { duplicateRows, unkeyedRows } = entry.dedupe ?? {};
+  const counted = moveTotals(state, entry.files, { ...entry, duplicateRows, unkeyedRows }, 1);
+  const known = entry.dedupe === undefined ? state.known : remember(state.known, entry, entry.dedupe);
+  return { ...counted, open, planVersion, known, rejects: countReplay(state.rejects, entry.replayed) };
 }
 
 function foldUndo(state: LandingState, entry: Entry & { kind: 'undo' }): LandingState {
@@ -224,16 +228,18 @@ function foldUndo(state: LandingState, entry: Entry & { kind: 'undo' }): Landing
   return {
     ...moveTotals(state, entry.landed, entry, -1),
     open,
+    // Rows that did not land after all are no duplicates of those that come.
+    known: forgetLast(state.known, entry),
     rejects: countReplay(state.rejects, entry.replayed, true),
   };
 }
 
-function moveTotals(
-  state: LandingState,
-  parts: readonly LandedPart[],
-  entry: Entry & { kind: 'replay' | 'undo' },
-  sign: 1 | -1,
-): LandingState {
+type MovedRows = Pick<Entry & { kind: 'undo' }, 'replayed' | 'extraRows' | 'lateRows'> & {
+  readonly duplicateRows?: number | undefined;
+  readonly unkeyedRows?: number | undefined;
+};
+
+function moveTotals(state: LandingState, parts: readonly LandedPart[], entry: MovedRows, sign: 1 | -1): LandingState {
   const { totals } = state;
   return {
     ...state,
@@ -245,6 +251,8 @@ function moveTotals(
       replayedRows: totals.replayedRows + sign * rowsOf(entry.replayed),
       extraRows: totals.extraRows + sign * entry.extraRows,
       lateRows: totals.lateRows + sign * entry.lateRows,
+      duplicateRows: totals.duplicateRows + sign * (entry.duplicateRows ?? 0),
+      unkeyedRows: totals.unkeyedRows + sign * (entry.unkeyedRows ?? 0),
     },
   };
 }

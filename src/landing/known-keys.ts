@@ -83,6 +83,19 @@ export function remember(
   return { rule: { key, windowMs }, last: nonce, files: files.slice(gone), keys, retired, horizonMs, cutMs };
 }
 
+/** What is remembered when entry `undone` is taken back; what was compared with its ids is not valid on it. */
+export function forgetLast(
+  known: KnownKeys,
+  { nonce, undone }: { readonly nonce: string; readonly undone: string },
+): KnownKeys {
+  if (known.last !== undone) return known;
+  const isOf = ({ name }: KeyFile): boolean => name.startsWith(`${undone}-`);
+  const files = known.files.filter((file) => !isOf(file));
+  const keys = files.reduce((sum, file) => sum + file.keys, 0);
+  const gone = known.files.filter(isOf).map((file) => ({ ...file, at: -1 }));
+  return { ...known, last: nonce, files, keys, retired: [...known.retired, ...gone] };
+}
+
 /** The files that entry `n` was made with: what was remembered before it. */
 export function filesBefore({ files, retired }: KnownKeys, n: number): readonly KeyFile[] {
   return [...retired.filter((file) => file.at === n && file.n < n), ...files.filter((file) => file.n < n)];

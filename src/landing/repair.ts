@@ -131,6 +131,8 @@ async function undoOf(
     })),
     extraRows,
     lateRows,
+    duplicateRows: entry.dedupe?.duplicateRows ?? 0,
+    unkeyedRows: entry.dedupe?.unkeyedRows ?? 0,
   };
   return { nonce, body };
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exit-code.ts';
+import { editLine, parseEdit } from '../../src/cli/rejected/edit-lines.ts';
 import { type TemporaryServer, temporaryServer } from '../app/temporary-server.ts';
 import type { Captured, RunOptions } from './captured-run.ts';
 import { documents, lakeward } from './captured-run.ts';
@@ -137,14 +138,54 @@ test('flush lands; lake and rejected show where everything is', async () => {
   expect((await on('rejected show hourly')).stdout).toContain('event-time-invalid');
 });
 
+test('rejected rows are counted, edited and replayed; what was replayed shows no more', async () => {
+  expect((await on('rejected list --group')).stdout).toMatch(/hourly +event-time-invalid +time +1 +0 +0 +1\n/);
+  expect(await on('rejected replay hourly --dry-run')).toMatchObject({
+    code: EXIT.ok,
+    stdout: expect.stringMatching(
+      /^0 rows would land, 1 row would stay rejected\n.*\nevent-time-invalid +time +1 +shard/,
+    ),
+  });
+  const { stdout: line } = await on('rejected show hourly --edit');
+  expect(line).toMatch(
+    /^\{"shard":\d,"offset":\d+,"code":"event-time-invalid".*"record":\{"id":"late","time":"never"\}\}\n$/,
+  );
+  const file = join(server.folder, 'mend.ndjson');
+  await writeFile(file, `${line.replace('"never"', '"2026-01-31T03:59:00Z"')}\n`);
+  expect((await on(`rejected replay hourly --file ${file}`)).stdout).toBe('1 row landed, 0 rows stay rejected\n');
+  expect(await json(`rejected replay hourly --file ${file}`)).toMatchObject([{ replayedRows: 0, notOpen: 1 }]);
+  expect((await on('rejected show hourly')).stderr).toContain('no rejected rows');
+  expect((await on('delivery describe hourly')).stdout).toMatch(/landed +241 rows[^]*rejected +1 row, 0 of them open/);
+  await writeFile(file, '{"shard":0}\n');
+  expect(await on(`rejected replay hourly --file ${file}`)).toMatchObject({ code: EXIT.usage });
+});
+
+test('an edited record keeps its digits and its text', () => {
+  const row = (text: string | Uint8Array) => ({
+    code: 'wrong-type' as const,
+    reason: 'r',
+    column: null,
+    shard: 1,
+    offset: 2,
+    arrival: '2026-01-01T00:00:00.000Z',
+    partitionKey: '',
+    data: Buffer.from(text).toString('base64'),
+  });
+  for (const text of ['{"a":9007199254740993,"b":1.50,"c":[1e400]}', 'no {json', '{"a":"é\\n"}']) {
+    expect(parseEdit(editLine(row(text)), 1)).toEqual({ shard: 1, offset: 2, data: row(text).data });
+  }
+  const bytes = Uint8Array.of(0xff, 0xfe);
+  expect(parseEdit(editLine(row(bytes)), 1).data).toBe(row(bytes).data);
+});
+
 test('a delivery is updated option by option, paused, resumed, described and deleted', async () => {
   const [updated] = await json('delivery update hourly --flush-age 2m --flush-records 500');
   expect(updated).toMatchObject({ spec: { flush: { ageMs: 120_000, records: 500 }, eventTime: { field: 'time' } } });
   expect(await json('delivery pause hourly')).toMatchObject([{ state: 'paused' }]);
-  expect((await on('delivery list')).stdout).toMatch(/hourly +clicks +paused +parquet +240 /);
+  expect((await on('delivery list')).stdout).toMatch(/hourly +clicks +paused +parquet +241 /);
   expect(await json('delivery resume hourly')).toMatchObject([{ state: 'running' }]);
   const described = await on('delivery describe hourly');
-  expect(described.stdout).toMatch(/landed +240 rows/);
+  expect(described.stdout).toMatch(/landed +241 rows/);
   expect(described.stderr).toContain('lakeward rejected list hourly');
   expect((await on('delivery delete hourly')).stdout).toContain('its landing log stay');
   const gone = await on('delivery describe hourly');

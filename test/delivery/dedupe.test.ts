@@ -295,3 +295,42 @@ test('a file of ids that is gone stops the landing and says what to do, and noth
   await stage.setPaused('d', false);
   expect(await stage.flush('d')).toMatchObject({ rows: 1, duplicateRows: 1 });
 });
+
+test('a replayed row whose id has landed meanwhile is a duplicate, and one that lands is remembered', {
+  timeout: 60_000,
+}, async () => {
+  const avro = {
+    type: 'record',
+    name: 'R',
+    fields: [
+      { name: 'id', type: 'string' },
+      { name: 'n', type: 'long' },
+    ],
+  };
+  const edited = (offset: number, row: object) => ({
+    edits: [{ shard: 0, offset, data: Buffer.from(JSON.stringify(row)).toString('base64') }],
+  });
+  await stage.create(spec({ schema: { avro } }));
+  await put([
+    { id: 'x', n: 'bad' },
+    { id: 'y', n: 'bad' },
+    { id: 'z', n: 'bad' },
+  ]);
+  await put([{ id: 'x', n: 5 }], 1);
+  expect(await stage.flush('d')).toMatchObject({ rows: 1, rejectedRows: 3 });
+  expect(await stage.replay('d', edited(0, { id: 'x', n: 1 }))).toMatchObject({ replayedRows: 1, failedRows: 0 });
+  expect((await stage.status('d'))[0]).toMatchObject({ rows: 1, duplicateRows: 1, rejects: { openRows: 2 } });
+  expect(await stage.replay('d', edited(1, { id: 'y', n: 2 }))).toMatchObject({ replayedRows: 1 });
+  await put([{ id: 'y', n: 3 }], 2);
+  expect(await stage.flush('d')).toMatchObject({ rows: 2, duplicateRows: 2, rejects: { openRows: 1 } });
+
+  // A replay that the lake loses is taken back: its ids keep nothing from landing.
+  const { publish } = lake;
+  let losses = 1;
+  lake.publish = async (handle, call) => {
+    if (handle.final.startsWith('d/') && losses-- > 0) await lake.discard(handle);
+    return publish(handle, call);
+  };
+  expect(await stage.replay('d', edited(2, { id: 'z', n: 4 }))).toMatchObject({ replayedRows: 1 });
+  expect((await landed()).map(({ id: key, n }) => `${String(key)}${String(n)}`).toSorted()).toEqual(['x5', 'y2', 'z4']);
+});

@@ -2,6 +2,7 @@
 import type { ShownRow } from '../../app/control-answers.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { editLine } from './edit-lines.ts';
 import { rejectedRows } from './rejected-rows.ts';
 
 const SHOWN_CHARS = 200;
@@ -13,11 +14,12 @@ export const rejectedShow: Command = {
   options: {
     limit: { value: 'n', about: 'at most this many rows (default 20; 0 for all)' },
     code: { value: 'code', about: 'only rows rejected for this reason' },
+    edit: { about: 'one line a row to edit and give to `rejected replay --file`' },
     raw: { about: 'only the original bytes, one record a line: mend them and send them again' },
   },
   examples: [
     'lakeward rejected show clicks-hourly --limit 5',
-    'lakeward rejected show clicks-hourly --code wrong-type --raw --limit 0 > mend.ndjson',
+    'lakeward rejected show clicks-hourly --code wrong-type --edit --limit 0 > mend.ndjson',
   ],
   async run(call) {
     const given = call.number('limit', 0) ?? 20;
@@ -32,6 +34,7 @@ export const rejectedShow: Command = {
       }
       shown += 1;
       if (call.terminal.json) call.terminal.document(row);
+      else if (call.flag('edit')) call.terminal.data(editLine(row));
       else if (call.flag('raw')) call.terminal.data(textOf(row));
       else for (const line of described(row)) call.terminal.data(line);
     }
