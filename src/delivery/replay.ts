@@ -17,6 +17,7 @@ import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
 import type { ReplayReport } from '../ports/deliveries.ts';
 import { convertJob } from './convert-job.ts';
+import { encryptedExtension } from './object-settings.ts';
 import type { IdMemory } from './id-memory.ts';
 import { keysJob, writeKeys } from './landing-run.ts';
 import type { DeliveryMetrics } from './metrics.ts';
@@ -261,7 +262,14 @@ async function keysOf(at: ReplayPlace, work: CommitWork, nonce: string): Promise
   const rule = at.spec.dedupe;
   if (rule === undefined) return undefined;
   const { known, converted } = work;
-  const adopted = { nonce, rule, known, firstArrivalMs: undefined, converted: converted.dedupe };
+  const adopted = {
+    nonce,
+    rule,
+    known,
+    firstArrivalMs: undefined,
+    converted: converted.dedupe,
+    extension: encryptedExtension(at.spec),
+  };
   return writeKeys(at, { keys: await at.ids.adopt(adopted) });
 }
 
