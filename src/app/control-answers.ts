@@ -70,3 +70,42 @@ export interface TailAnswer {
   }[];
   readonly cursor: string;
 }
+
+export interface SubjectAnswer {
+  readonly subject: string;
+  readonly compatibility: string;
+  readonly versions: readonly {
+    readonly version: number;
+    readonly id: number;
+    readonly createdMs: number;
+    readonly deleted: boolean;
+  }[];
+}
+
+export interface SchemaAnswer {
+  readonly subject: string;
+  readonly version: number;
+  readonly id: number;
+  readonly compatibility: string;
+  readonly schema: unknown;
+}
+
+export interface SchemaProblem {
+  readonly kind: string;
+  readonly path: string;
+  readonly reason: string;
+  readonly version?: number;
+}
+
+export interface DifferenceAnswer {
+  readonly from: number;
+  readonly to: number;
+  readonly changes: readonly {
+    readonly path: string;
+    readonly change: string;
+    readonly from?: string;
+    readonly to?: string;
+  }[];
+  readonly backward: readonly SchemaProblem[];
+  readonly forward: readonly SchemaProblem[];
+}

@@ -1,6 +1,7 @@
 /** Kinds of values that options and arguments take, as far as they are known without a server. */
 import { CODECS } from '../model/delivery.ts';
 import { LIMITS } from '../model/limits.ts';
+import { COMPATIBILITY_MODES } from '../model/schema.ts';
 import { isName } from '../model/stream.ts';
 import { parseBytes, parseDurationMs } from '../model/units.ts';
 import type { Accepted } from './command.ts';
@@ -16,6 +17,7 @@ export const SHARE: Accepted = {
   test: (text) => /^(0(\.\d+)?|1(\.0+)?)(:\d{1,7})?$/.test(text),
 };
 export const EVOLVE: Accepted = oneOf(['none', 'add']);
+export const COMPATIBILITY: Accepted = oneOf([...COMPATIBILITY_MODES, 'default']);
 export const DURATION: Accepted = {
   words: 'a duration such as 90s or 1h',
   test: (text) => parseDurationMs(text) !== undefined,

@@ -21,6 +21,13 @@ import { put } from './put/put.ts';
 import { rejectedList } from './rejected/list.ts';
 import { rejectedReplay } from './rejected/replay.ts';
 import { rejectedShow } from './rejected/show.ts';
+import { schemaCheck } from './schema/check.ts';
+import { schemaDelete } from './schema/delete.ts';
+import { schemaDiff } from './schema/diff.ts';
+import { schemaList } from './schema/list.ts';
+import { schemaMode } from './schema/mode.ts';
+import { schemaRegister } from './schema/register.ts';
+import { schemaShow } from './schema/show.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { streamCreate } from './stream/create.ts';
@@ -47,6 +54,13 @@ export const COMMANDS: readonly Command[] = [
   deliveryPause,
   deliveryResume,
   deliveryDelete,
+  schemaRegister,
+  schemaList,
+  schemaShow,
+  schemaDiff,
+  schemaCheck,
+  schemaDelete,
+  schemaMode,
   lakeLs,
   lakeShow,
   lakeSweep,

@@ -2,11 +2,11 @@
  * The options that make up a delivery's specification, for `create` and `update`, in the form an operator writes: the server parses
  * and checks them, this file only gathers. What an update does not name stays as it is.
  */
-import { readFile } from 'node:fs/promises';
 import type { DeliverySpec } from '../../model/delivery.ts';
 import { CODEC, DURATION, EVOLVE, FORMAT, ON_OFF, REJECT_MODE, SHARE, SIZE } from '../accepted.ts';
 import type { Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
+import { jsonFile } from '../json-file.ts';
 
 export type WrittenSpec = Readonly<Record<string, unknown>>;
 
@@ -160,20 +160,6 @@ async function schema(text: string | undefined): Promise<unknown> {
   const [, subject, version] = /^subject:(.+?)(?:@(latest|\d+))?$/.exec(text) ?? [];
   if (subject === undefined) return { avro: await jsonFile(text) };
   return { subject, version: version === undefined || version === 'latest' ? 'latest' : Number(version) };
-}
-
-async function jsonFile(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
-  }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new UsageError(`${path} is no JSON: ${(error as Error).message}`);
-  }
 }
 
 function present(fields: Record<string, unknown>): Record<string, unknown> {
