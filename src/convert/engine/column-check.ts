@@ -10,6 +10,7 @@ import {
   epochMs,
   formatDate,
   formatTimeOfDay,
+  microsInRange,
   parseDateText,
   parseIsoText,
   parseTimeOfDay,
@@ -158,7 +159,9 @@ function epochRules(form: 's' | 'ms' | 'us'): Rules {
     raw: { [KIND.integer]: EPOCH_CHARS[form] },
     look: {
       kinds: NUMBERS,
-      of: (digits) => {
+      of: (digits, kind) => {
+        // A double does not hold all microseconds.
+        if (form === 'us' && kind === KIND.integer) return microsInRange(BigInt(digits)) ? digits : undefined;
         const value = Number(digits);
         if (epochMs(value, form) === undefined) return undefined;
         if (form === 'us') return Number.isInteger(value) ? String(BigInt(value)) : undefined;

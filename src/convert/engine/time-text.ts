@@ -23,6 +23,10 @@ export function timeInRange(ms: number): boolean {
   return ms >= YEAR_1_MS && ms < YEAR_10000_MS;
 }
 
+export function microsInRange(micros: bigint): boolean {
+  return micros >= BigInt(YEAR_1_MS) * 1000n && micros < BigInt(YEAR_10000_MS) * 1000n;
+}
+
 /** Epoch ms of a number in the given form, or undefined out of range. */
 export function epochMs(value: number, form: Exclude<TimeForm, 'iso'>): number | undefined {
   const ms = Math.floor(value * MS_PER[form]);
