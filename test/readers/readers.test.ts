@@ -94,13 +94,7 @@ describe.each(CODECS.parquet)('Parquet with %s', (codec) => {
       parsers: hyparquetParsers,
     })) as Row[];
     // It gives decimals as doubles.
-    const near = (value: unknown): unknown => {
-      if (Array.isArray(value)) return value.map(near);
-      if (typeof value === 'object' && value !== null)
-        return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, near(one)]));
-      return typeof value === 'string' && /^-?\d+\.\d+$/.test(value) ? roughly(Number(value)) : value;
-    };
-    const table = { ...ALL, rows: ALL.rows.map((row) => near(row) as Row) };
+    const table = decimalsAs(ALL, (digits) => roughly(Number(digits)));
     expectRows(table, rows, (type, value) =>
       told(type, value, (leaf, one) => (leaf.kind === 'decimal' ? roughly(one as number) : hyparquetScalar(leaf, one))),
     );
@@ -148,7 +142,9 @@ if (spark !== undefined) {
         ...Object.fromEntries([...known.cases].map(([name, { spark }]) => [name, spark])),
         _extra: 'string',
       });
-      expectRows(known, rows, asTold);
+      // PySpark writes more zeros behind a small decimal than its type has digits.
+      const short = (digits: string): string => digits.replace(/\.?0+$/, '');
+      expectRows(decimalsAs(known, short), decimalsAs({ ...known, rows }, short).rows, asTold);
     }
   });
 }
@@ -164,6 +160,17 @@ function parquetjsTold(type: ColumnType, value: unknown): unknown {
   }
   if (type.kind === 'date') return (value as Date).toISOString().slice(0, 10);
   return hyparquetScalar(type, type.kind === 'time' ? BigInt(value as string) : value);
+}
+
+/** The table with another form of its decimals, which are the only texts like that. */
+function decimalsAs(table: Table, form: (digits: string) => unknown): Table {
+  const change = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(change);
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, change(one)]));
+    return typeof value === 'string' && /^-?\d+\.\d+$/.test(value) ? form(value) : value;
+  };
+  return { ...table, rows: table.rows.map((row) => change(row) as Row) };
 }
 
 /** As many digits as a double is sure to keep. */
