@@ -139,3 +139,21 @@ test('schemas have a bound of bytes, alone and together', async () => {
   expect(await codeOf(() => schemas.register('a', 'int'))).toBe('registry-full');
   expect(await codeOf(() => schemas.register('a', sized(LIMITS.schemaBytesMax, 0)))).toBe('none');
 });
+
+test('another process, and the next start, read the same registry, also past a checkpoint of the catalog', async () => {
+  const clock = manualClock({ nowMs: 1_800_000_000_000 });
+  const store = memoryStore({ clock });
+  const open = async (): Promise<Schemas> => {
+    const catalog = createCatalog({ store, clock });
+    await catalog.open();
+    return schemaRegistry({ catalog, clock });
+  };
+  const first = await open();
+  for (let n = 0; n < 70; n++) await first.register(`s${n % 7}`, record({ [`f${n}`]: withDefault('int', n) }));
+  await first.setMode('full', 's1');
+  await first.remove('s2', 3);
+  const second = await open();
+  expect(second.subjects({ deleted: true })).toEqual(first.subjects({ deleted: true }));
+  expect(second.all()).toEqual(first.all());
+  expect([second.mode('s1'), second.mode('s2'), second.all().length]).toEqual(['full', 'backward', 70]);
+});
