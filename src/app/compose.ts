@@ -189,7 +189,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   await deliveries.declare(stores.declared);
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
-  return { deliveries, desk: lakeDesk({ place: stores.place, lake: lake.lake, catalog, clock }) };
+  return { deliveries, desk: lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock }) };
 }
 
 /** A lake that is away is no reason to send producers away: the deliveries open it when it is back. */

@@ -8,7 +8,7 @@ import type { RejectedRow } from '../model/data-file.ts';
 
 export type { DataFile } from '../model/data-file.ts';
 export type { DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
-export type { LifecycleChange, LifecyclePlan, ReportRow } from '../ports/lake-desk.ts';
+export type { LifecycleChange, LifecyclePlan, ReportRow, RestoreReport } from '../ports/lake-desk.ts';
 
 export interface StreamView {
   readonly name: string;

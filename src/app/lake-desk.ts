@@ -7,18 +7,21 @@ import { LakewardError } from '../model/errors.ts';
 import { lakePath } from '../model/lake-path.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Deliveries } from '../ports/deliveries.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import type { LakePlace } from './lake-place.ts';
+import { whyNot } from './restore-rule.ts';
 
 export interface LakeDeskOptions {
   readonly place: LakePlace;
   readonly lake: LakeStore;
   readonly catalog: Catalog;
+  readonly deliveries: Pick<Deliveries, 'files'>;
   readonly clock: Clock;
 }
 
-export function lakeDesk({ place, lake, catalog, clock }: LakeDeskOptions): LakeDesk {
+export function lakeDesk({ place, lake, catalog, deliveries, clock }: LakeDeskOptions): LakeDesk {
   const specs = (): DeliverySpec[] => [...catalog.read().delivery.values()].map(({ spec }) => spec);
 
   async function tools(what: string, hint = ''): Promise<BucketTools> {
@@ -42,6 +45,10 @@ export function lakeDesk({ place, lake, catalog, clock }: LakeDeskOptions): Lake
     },
     lifecycle: async (call) => (await tools('lifecycle rules')).lifecycle(specs(), call),
     applyLifecycle: async (call) => (await tools('lifecycle rules')).applyLifecycle(specs(), call),
+    async restore(options) {
+      const ground = { specs: specs(), deliveries };
+      return (await tools('versions')).restore(options, (path) => whyNot(path, ground));
+    },
     report: (options) => reportOf(lake, { ...options, deliveries: specs(), nowMs: clock.nowMs() }),
   };
 }

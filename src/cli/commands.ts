@@ -13,6 +13,7 @@ import { lakeCat } from './lake/cat.ts';
 import { lakeLifecycle } from './lake/lifecycle.ts';
 import { lakeLs } from './lake/ls.ts';
 import { lakeReport } from './lake/report.ts';
+import { lakeRestore } from './lake/restore.ts';
 import { lakeShow } from './lake/show.ts';
 import { lakeSweep } from './lake/sweep.ts';
 import { lakeUrl } from './lake/url.ts';
@@ -68,6 +69,7 @@ export const COMMANDS: readonly Command[] = [
   lakeUrl,
   lakeLifecycle,
   lakeReport,
+  lakeRestore,
   rejectedList,
   rejectedShow,
   rejectedReplay,

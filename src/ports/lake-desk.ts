@@ -39,6 +39,22 @@ export interface ReportRow {
   readonly suggestion: string;
 }
 
+export interface RestoreOptions extends CallOptions {
+  readonly prefix: string;
+  readonly sinceMs: number;
+  /** Says what would be done and does nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface RestoreReport {
+  /** Paths that came back, or would. */
+  readonly restored: readonly string[];
+  /** Paths that stay deleted, with why. */
+  readonly left: readonly { readonly path: string; readonly why: string }[];
+  /** As many as one call takes were found; there may be more. */
+  readonly more: boolean;
+}
+
 export interface LakeDesk {
   /** At most `length` bytes of a file from `offset`, decrypted when this product encrypted it. Throws `not-found`, `key-missing`, `encrypted-file-damaged`. */
   read(path: string, options: CallOptions & { readonly offset: number; readonly length: number }): Promise<Uint8Array>;
@@ -48,6 +64,8 @@ export interface LakeDesk {
   lifecycle(options?: CallOptions): Promise<LifecyclePlan>;
   /** Makes the rules of the bucket those of the deliveries, and gives what was done. */
   applyLifecycle(options?: CallOptions): Promise<LifecyclePlan>;
+  /** Brings back files under a prefix that were deleted at `sinceMs` or later. Throws `not-on-s3`. */
+  restore(options: RestoreOptions): Promise<RestoreReport>;
   /** Adds up every file of the lake by folder, `depth` levels below each delivery's. */
   report(options: CallOptions & { readonly depth: number }): Promise<readonly ReportRow[]>;
 }

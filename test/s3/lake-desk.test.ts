@@ -1,7 +1,9 @@
 /** What operators do with a lake in a bucket from the command line: links, lifecycle rules, the report, files to stdout. */
 import {
+  DeleteObjectCommand,
   GetBucketLifecycleConfigurationCommand,
   PutBucketLifecycleConfigurationCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { expect, test, vi } from 'vitest';
@@ -140,6 +142,45 @@ for (const kind of s3Kinds('versitygw')) {
         expect(await (await fetch(`${at}&offset=${Body.length - 7}`)).text()).toBe('the end');
         expect((await (await fetch(at)).arrayBuffer()).byteLength).toBe(8 * 2 ** 20);
         expect((await desk.on('lake cat theirs/big.txt')).stdout.length).toBe(Body.length);
+      }),
+    );
+  });
+}
+
+for (const kind of s3Kinds('versitygw', 'moto')) {
+  await describeOnS3(kind, `deleted files of a versioned bucket on ${kind}`, (s3) => {
+    test('come back when a landing log names them, and not otherwise', { timeout: 60_000 }, () =>
+      withServer(s3(), async (desk) => {
+        const { client } = s3();
+        const VersioningConfiguration = { Status: 'Enabled' as const };
+        await client.send(new PutBucketVersioningCommand({ Bucket: desk.bucket, VersioningConfiguration }));
+        const on = (path: string) => ({ Bucket: desk.bucket, Key: `lake/${path}` });
+        await aFlow(desk.url);
+        const path = await landed(desk);
+        for (const stray of ['d/compacted.parquet', 'theirs/notes.txt']) {
+          await client.send(new PutObjectCommand({ ...on(stray), Body: 'x' }));
+          await client.send(new DeleteObjectCommand(on(stray)));
+        }
+        await client.send(new DeleteObjectCommand(on(path)));
+        await client.send(new DeleteObjectCommand(on(path)));
+        expect((await desk.on(`lake cat ${path}`)).stderr).toContain('[not-found]');
+
+        const later = new Date(Date.now() + 3_600_000).toISOString();
+        expect((await desk.on(`lake restore d/ --as-of ${later}`)).stderr).toContain('0 files came back');
+        const dry = await desk.on('lake restore d/ --dry-run');
+        expect(dry.stdout).toBe(`${path}\n`);
+        expect((await desk.on(`lake cat ${path}`)).stderr).toContain('[not-found]');
+
+        const restored = await desk.on('lake restore d/');
+        expect(restored.stdout).toBe(`${path}\n`);
+        expect(restored.stderr).toContain("left d/compacted.parquet: the landing log of 'd' does not name it");
+        expect((await desk.on(`lake cat ${path}`)).stdout).toContain('"id":1');
+        expect((await desk.on('lake restore theirs/')).stdout).toBe('theirs/notes.txt\n');
+
+        await put(desk.url, [{ id: 3 }]);
+        await flush(desk.url);
+        const { items } = await must<{ items: object[] }>(`${desk.url}/v1/deliveries/d/files`, 'GET');
+        expect(items).toHaveLength(2);
       }),
     );
   });

@@ -47,6 +47,20 @@ export function lakeRoutes(desk: LakeDesk): Route[] {
       handle: async ({ signal }) => ({ body: await desk.applyLifecycle({ signal }) }),
     },
     {
+      method: 'POST',
+      path: '/v1/lake/restore',
+      bodySchema: {
+        type: 'object',
+        properties: { prefix: { type: 'string' }, sinceMs: { type: 'integer' }, dryRun: { type: 'boolean' } },
+        required: ['prefix'],
+        additionalProperties: false,
+      },
+      handle: async ({ body, signal }) => {
+        const { prefix, sinceMs = 0, dryRun = false } = body as { prefix: string; sinceMs?: number; dryRun?: boolean };
+        return { body: await desk.restore({ prefix, sinceMs, dryRun, signal }) };
+      },
+    },
+    {
       method: 'GET',
       path: '/v1/lake/report',
       handle: async ({ query, signal }) => {

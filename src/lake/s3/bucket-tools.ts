@@ -11,16 +11,25 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { LakewardError } from '../../model/errors.ts';
-import type { LakePath } from '../../model/lake-path.ts';
+import { type LakePath, lakePath } from '../../model/lake-path.ts';
 import type { CallOptions } from '../../ports/call-options.ts';
-import type { LifecyclePlan } from '../../ports/lake-desk.ts';
+import type { LifecyclePlan, RestoreOptions, RestoreReport } from '../../ports/lake-desk.ts';
+import { deletedAmong, undelete, versionPages } from './deleted-objects.ts';
 import { s3CodeOf, s3Failure, statusOf } from './failures.ts';
 import { type DeliveryLifecycle, type PlannedRules, planLifecycle } from './lifecycle-plan.ts';
 import type { S3Connection } from './s3-client.ts';
 
+/** Files one call looks at. */
+const RESTORED_MAX = 1000;
+
 export interface BucketTools {
   /** Throws `not-found`, and `key-missing` for an object that only its key opens. */
   url(path: LakePath, options: CallOptions & { readonly expiresMs: number }): Promise<string>;
+  /**
+   * Brings back what `whyNot` has nothing against, of the objects under the prefix that were deleted at `sinceMs` or later. What a
+   * bucket without versions lost is gone.
+   */
+  restore(options: RestoreOptions, whyNot: (path: LakePath) => Promise<string | undefined>): Promise<RestoreReport>;
   lifecycle(deliveries: readonly DeliveryLifecycle[], call?: CallOptions): Promise<LifecyclePlan>;
   /** S3 has one document of rules and no condition for it: what somebody else writes at the same moment is lost. */
   applyLifecycle(deliveries: readonly DeliveryLifecycle[], call?: CallOptions): Promise<LifecyclePlan>;
@@ -78,6 +87,22 @@ export function bucketTools({ connection, bucket, prefix: folder = '' }: BucketP
           throw new LakewardError('key-missing', `${path} ${why}`);
         }
         return getSignedUrl(client, new GetObjectCommand(at), { expiresIn: Math.round(expiresMs / 1000) });
+      }),
+    restore: ({ prefix: start, sinceMs, dryRun, ...call }, whyNot) =>
+      told(`restore '${start}'`, call, async () => {
+        const restored: LakePath[] = [];
+        const left: { path: LakePath; why: string }[] = [];
+        for await (const page of versionPages(client, { bucket, prefix: `${prefix}${start}` }, () => bounds(call))) {
+          for (const object of deletedAmong(page, sinceMs)) {
+            if (restored.length + left.length >= RESTORED_MAX) return { restored, left, more: true };
+            const path = lakePath(object.key.slice(prefix.length));
+            const why = await whyNot(path);
+            if (why !== undefined) left.push({ path, why });
+            else if (!dryRun) await undelete(client, bucket, { object, bounds: () => bounds(call) });
+            if (why === undefined) restored.push(path);
+          }
+        }
+        return { restored, left, more: false };
       }),
     async lifecycle(deliveries, call) {
       const { changes, warnings } = plan(deliveries, await heldRules(call));
