@@ -93,6 +93,8 @@ async function land(
     };
     if (status.rejectedRows > 0) throw new Error(`${status.rejectedRows} rows were rejected`);
     if (status.rows < EVENTS) continue;
+    // Committed; its files may still be on their way to their places.
+    await post(server, `/v1/deliveries/${spec.name}/flush`, {});
     return {
       seconds: (performance.now() - started) / 1000,
       cpu: treeCpu(server.pid) - before,
