@@ -6,7 +6,7 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ColumnPlan } from '../model/column-plan.ts';
+import type { ColumnPlan, PlanTransform, Transform } from '../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../model/column-plan.ts';
 import { LakewardError, isLakewardError } from '../model/errors.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
@@ -20,6 +20,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { findDeadlyRows } from './crash-hunt.ts';
 import { enginePool } from './engine-pool.ts';
 import { EngineDeathError } from './engine-process.ts';
+import type { TransformProblem } from './engine/transform-check.ts';
 import type { Command, ConvertAnswer, Lack, Message, RecordPlace } from './protocol.ts';
 import type { RowRange } from './row-ranges.ts';
 import { schemaFile } from './schema-file.ts';
@@ -216,7 +217,27 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     }
   }
 
-  return { open: () => pool.open(), convert, infer, close: () => pool.close() };
+  async function checkTransform(
+    transform: Transform,
+    plan: ColumnPlan | undefined,
+    call?: CallOptions,
+  ): Promise<PlanTransform | undefined> {
+    const command = { kind: 'check', transform, ...(plan === undefined ? {} : { plan }) } as const;
+    try {
+      const message = await answerTo(command, each([]), call?.signal);
+      if (message.kind !== 'checked') throw new Error(`an answer of kind ${message.kind}`);
+      const { problems, transform: made } = message.checked;
+      if (problems.length > 0) throw transformInvalid(problems);
+      return made;
+    } catch (error) {
+      if (error instanceof EngineDeathError && !error.fromOutside) {
+        throw transformInvalid([{ path: '', reason: `the engine does not survive it: ${error.message}` }], error);
+      }
+      throw asFailure(error, call?.signal);
+    }
+  }
+
+  return { open: () => pool.open(), convert, infer, checkTransform, close: () => pool.close() };
 }
 
 /** The engine lives and says that it cannot do what it was asked. */
@@ -244,6 +265,11 @@ function homeOf(command: Command): string | undefined {
 
 function lackOf(error: unknown): unknown {
   return isLakewardError(error, 'convert-failed') ? error.details?.['lack'] : undefined;
+}
+
+function transformInvalid(problems: readonly TransformProblem[], cause?: Error): LakewardError {
+  const told = problems.map(({ path, reason }) => `transform${path === '' ? '' : `.${path}`}: ${reason}`);
+  return new LakewardError('transform-invalid', told.join('; '), { cause, details: { problems } });
 }
 
 /** Refuses what would fail in every try. */

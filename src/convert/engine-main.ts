@@ -3,21 +3,25 @@
  * keeps nothing between commands but the ids of events that landed, and dies with its server: at the end of either pipe. Started by `engine-process.ts` only, with its
  * options as the one argument and its scratch folder as working folder.
  */
-import { writeSync } from 'node:fs';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { readdirSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { asJson, avroRecords } from './engine/avro-records.ts';
 import { startConversion } from './engine/conversion.ts';
 import type { FrameReader } from './engine/frame-reader.ts';
 import { frameReader } from './engine/frame-reader.ts';
 import { startInference } from './engine/inference.ts';
+import { connectTo, inSandbox, openInstance } from './engine/instance.ts';
 import { KeyFileError } from './engine/key-file.ts';
 import { knownIds } from './engine/known-ids.ts';
 import { proveJob } from './engine/proof.ts';
 import { ManyPartitionsError } from './engine/spools.ts';
+import { checkTransform } from './engine/transform-check.ts';
+import type { Failures } from './engine/transform-out.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
+import type { ConvertJob } from '../ports/converter.ts';
 import { decodeBatch } from './frames.ts';
-import type { Command, EngineOptions, Lack, Message } from './protocol.ts';
+import type { Command, ConvertAnswer, EngineOptions, Lack, Message } from './protocol.ts';
 import { FRAME, OUTPUT_FD } from './protocol.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as EngineOptions;
@@ -37,13 +41,8 @@ process.stdin
   .on('error', () => process.exit(0))
   .resume();
 
-const instance = await DuckDBInstance.create(':memory:', {
-  threads: '1',
-  memory_limit: `${Math.floor(options.memoryBytes / 1024)}KiB`,
-  temp_directory: 'spill',
-});
-const connection = await instance.connect();
-await prepare(connection);
+const instance = await openInstance(options);
+const connection = await connectTo(instance);
 const frames = frameReader(() => say({ kind: 'taken' }));
 const known = knownIds(() => say({ kind: 'alive' }));
 say({ kind: 'ready' });
@@ -61,14 +60,6 @@ function lackOf(error: unknown, message: string): Lack | undefined {
   if (error instanceof KeyFileError) return 'keys';
   if (MEMORY.test(message)) return SPILL.test(message) ? 'other' : 'memory';
   return error instanceof ManyPartitionsError || OTHER_RESOURCE.test(message) ? 'other' : undefined;
-}
-
-async function prepare(connection: DuckDBConnection): Promise<void> {
-  await connection.run("SET TimeZone = 'UTC'");
-  await connection.run('SET preserve_insertion_order = false');
-  await connection.run('SET partitioned_write_max_open_files = 1000');
-  await connection.run('SET autoinstall_known_extensions = false');
-  await connection.run('SET autoload_known_extensions = false');
 }
 
 function nextCommand(frames: FrameReader): Command | undefined {
@@ -94,26 +85,71 @@ async function run(command: Command): Promise<Message> {
       rssBytes: process.memoryUsage.rss(),
     };
   }
-  if (command.kind === 'prove') {
+  if (command.kind === 'check') {
     feed(() => undefined);
-    await proveJob(connection, command.job, process.cwd());
+    const { transform, plan } = command;
+    const checked = await inSandbox(options, [], (fenced) => checkTransform(fenced, transform, plan));
+    return { kind: 'checked', checked, rssBytes: process.memoryUsage.rss() };
+  }
+  if (command.kind === 'prove') {
+    const { job } = command;
+    feed(() => undefined);
+    await connected(job, (its) => proveJob(its, job, process.cwd()));
     return { kind: 'proved', rssBytes: process.memoryUsage.rss() };
   }
-  const { dedupe } = command.job;
-  const conversion = startConversion(command.job, command.deadly, {
-    scratch: process.cwd(),
-    memoryBytes: options.memoryBytes,
-    avro: avroRecords(command.schemas),
-    known: dedupe === undefined ? undefined : known.of(dedupe),
-    watch,
-  });
+  return await convert(command);
+}
+
+/**
+ * When expressions fail on rows the job is done again with these rejected in their turn. Where duplicates are dropped, all rows are looked
+ * at in between: a duplicate of a row that fails is none.
+ */
+async function convert({ job, deadly, schemas }: Command & { kind: 'convert' }): Promise<Message> {
+  const avro = avroRecords(schemas);
+  const ids = job.dedupe === undefined ? undefined : known.of(job.dedupe);
+
+  async function pass(feedAll: typeof feed, failed: Failures, survey = false): Promise<ConvertAnswer | Failures> {
+    const about = { scratch: process.cwd(), memoryBytes: options.memoryBytes, avro, watch };
+    const setting = { ...about, known: survey ? undefined : ids, failed, survey };
+    const conversion = startConversion(job, deadly, setting);
+    try {
+      feedAll((batch) => conversion.add(batch));
+      return await connected(job, (its) => conversion.finish(its, (bytes) => say({ kind: 'alive', bytes })));
+    } finally {
+      conversion.close();
+    }
+  }
+
   try {
-    feed((batch) => conversion.add(batch));
-    const result = await conversion.finish(connection, (bytes) => say({ kind: 'alive', bytes }));
+    frames.keep(job.plan.transform !== undefined);
+    let result = await pass(feed, new Map());
+    if (result instanceof Map) {
+      const failed = ids === undefined ? result : await pass(againInto(job), new Map(), true);
+      if (failed instanceof Map) result = await pass(againInto(job), failed);
+    }
+    if (!('files' in result)) throw new Error('an expression does not fail on the same rows each time');
     return { kind: 'converted', result, rssBytes: process.memoryUsage.rss() - known.bytes() };
   } finally {
-    conversion.close();
+    frames.keep(false);
   }
+}
+
+/** All batches of the job once more, with nothing left of the pass before. */
+function againInto({ directory }: ConvertJob): typeof feed {
+  return (add) => {
+    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
+    for (const { type, body } of frames.kept()) {
+      if (type !== FRAME.batch) continue;
+      add(decodeBatch(body));
+      say({ kind: 'alive' });
+    }
+  };
+}
+
+/** SQL of an operator runs in an instance of its own that reaches nothing but the folders of the job. */
+async function connected<T>(job: ConvertJob, use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  if (job.plan.transform === undefined) return await use(connection);
+  return await inSandbox(options, [process.cwd(), job.directory], use);
 }
 
 /** Hands on batches until the command's end. */

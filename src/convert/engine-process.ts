@@ -4,16 +4,17 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { LakewardError } from '../model/errors.ts';
+import { KIB, MIB } from '../model/limits.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Lot, lot } from './lot.ts';
 import { commandFrame, feedFrame } from './frames.ts';
-import { feedFile } from './protocol.ts';
+import { feedFile, runsUserSql } from './protocol.ts';
 import type { Command, EngineOptions, Message } from './protocol.ts';
 
 export interface EngineProcess {
@@ -52,6 +53,9 @@ const HEAP_FULL = /heap out of memory|Cannot allocate memory|std::bad_alloc/;
 const START_MS = 60_000;
 /** The slowest a healthy query may be: 1 MB a second. */
 const STEP_BYTES_PER_MS = 1000;
+/** Beside half of its working memory again: the program, and rows in flight. */
+const BLOAT_SLACK_BYTES = 512 * MIB;
+const BLOAT_LOOK_MS = 100;
 /** Lots that lie ahead of an engine: scratch space, not memory. */
 const LOTS_AHEAD = 4;
 const SUFFIX = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -96,7 +100,7 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
   }
 
   /** Rejects when the engine dies, hangs or the call is aborted; never resolves. */
-  async function guarded<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async function guarded<T>(work: Promise<T>, signal: AbortSignal | undefined, frugal = false): Promise<T> {
     const done = new AbortController();
     const aborted = Promise.withResolvers<never>();
     const abort = (): void => aborted.reject(signal?.reason as Error);
@@ -108,10 +112,23 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
         watch.ended,
         aborted.promise,
         hang(done.signal, ready ? hangMs : Math.max(hangMs, START_MS)),
+        ...(frugal ? [bloat(done.signal)] : []),
       ]);
     } finally {
       done.abort();
       signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** SQL of an operator may take memory that the engine does not count. Only where the system tells. */
+  async function bloat(done: AbortSignal): Promise<never> {
+    const boundBytes = options.memoryBytes * 1.5 + BLOAT_SLACK_BYTES;
+    for (;;) {
+      await clock.sleep(BLOAT_LOOK_MS, done).catch(() => undefined);
+      const rssBytes = done.aborted ? undefined : await residentBytes(child.pid ?? 0);
+      if (rssBytes === undefined) return await new Promise<never>(() => undefined);
+      if (rssBytes > boundBytes)
+        throw new EngineDeathError(`the engine took ${Math.round(rssBytes / MIB)} MiB of memory`);
     }
   }
 
@@ -163,7 +180,7 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
     // When the guard wins the race, nobody waits for the work any more.
     work.catch(() => undefined);
     try {
-      return await guarded(work, signal);
+      return await guarded(work, signal, runsUserSql(command));
     } catch (error) {
       await kill();
       throw error;
@@ -179,6 +196,13 @@ export async function startEngine(options: EngineProcessOptions): Promise<Engine
     throw new LakewardError('convert-failed', `an engine does not start: ${String(error)}`, { cause: error });
   }
   return { pid: child.pid ?? 0, run, alive: watch.alive, kill };
+}
+
+/** Undefined where the system does not tell, or the process is gone. */
+async function residentBytes(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+  return kib === undefined ? undefined : Number(kib) * KIB;
 }
 
 /** Only LF ends a line here: other separators of Unicode stand inside messages. */

@@ -8,15 +8,21 @@
  * Body of a batch: shard u32, count u32, first offset f64, bytes of keys u32, bytes of data u32, arrivals f64 × count,
  * key ends u32 × count, data ends u32 × count, keys, data.
  */
-import type { ColumnPlan } from '../model/column-plan.ts';
+import type { ColumnPlan, Transform } from '../model/column-plan.ts';
 import type { EventTime } from '../model/delivery.ts';
 import type { ConvertJob, ConvertResult } from '../ports/converter.ts';
+import type { CheckedTransform } from './engine/transform-check.ts';
 
 export const FRAME = { command: 1, batch: 2, feed: 3 } as const;
 
 /** Name of a feed file in the engine's folder; the body of a feed frame is its number. */
 export function feedFile(number: number): string {
   return `feed-${number}`;
+}
+/** Whether the engine runs SQL of an operator for it. */
+export function runsUserSql(command: Command): boolean {
+  if (command.kind === 'check') return true;
+  return (command.kind === 'convert' || command.kind === 'prove') && command.job.plan.transform !== undefined;
 }
 export const FRAME_HEAD_BYTES = 5;
 export const BATCH_HEAD_BYTES = 24;
@@ -45,6 +51,8 @@ export type Command =
     }
   /** Does the job on records without values: what fails then is no record's fault. */
   | { readonly kind: 'prove'; readonly job: ConvertJob }
+  /** Judges SQL of an operator; see `engine/transform-check.ts`. */
+  | { readonly kind: 'check'; readonly transform: Transform; readonly plan?: ColumnPlan }
   | {
       readonly kind: 'infer';
       readonly eventTime: EventTime;
@@ -68,6 +76,7 @@ export type Message =
   /** `rssBytes`: without the ids of events that it remembers. */
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
+  | { readonly kind: 'checked'; readonly checked: CheckedTransform; readonly rssBytes: number }
   | { readonly kind: 'proved'; readonly rssBytes: number }
   /** The command failed, the engine lives. `lack`: what there was too little of for so many rows; `broken`: it is of no further use. */
   | { readonly kind: 'failed'; readonly message: string; readonly lack?: Lack; readonly broken: boolean };

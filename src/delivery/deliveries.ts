@@ -18,6 +18,8 @@ import { readSelection } from './replay-selection.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { runningDeliveries } from './running-deliveries.ts';
+import { knownPlan } from './plan-keeper.ts';
+import { judgeTransform } from './spec-transform.ts';
 import { parseDeliverySpec } from './spec.ts';
 import { deliveryStatus, pendingOf, waitingEnds } from './status.ts';
 import type { Worker } from './worker.ts';
@@ -59,6 +61,12 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     await running.reconcile();
   }
 
+  /** A transform is judged against the columns as far as they are known. */
+  async function judge(spec: DeliverySpec, call?: CallOptions): Promise<void> {
+    if (spec.transform !== undefined)
+      await judgeTransform(room.converter, spec, knownPlan(room.catalog.read(), spec), call);
+  }
+
   function known(name: string): RunningDelivery {
     const delivery = running.get(name);
     if (delivery !== undefined) return delivery;
@@ -82,6 +90,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     parse: (input) => parseDeliverySpec(input, room.offers),
     async create(spec, call) {
       creation(room.catalog.read(), spec, room.clock.nowMs());
+      await judge(spec, call);
       const landedBefore = await hasLandingLog(room, spec, call);
       await change((state) => creation(state, spec, room.clock.nowMs()), call);
       await running.get(spec.name)?.worker?.opened;
@@ -90,6 +99,8 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       return landedBefore && entry !== undefined ? { ...status, continues: { entry } } : status;
     },
     async update(spec, call) {
+      replacement(room.catalog.read(), spec);
+      await judge(spec, call);
       await change((state) => replacement(state, spec), call);
       await running.get(spec.name)?.worker?.opened;
       return statusOf(spec.name);
@@ -144,7 +155,10 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
         await ids.forget();
       }
     },
-    declare: (specs) => change((state) => declaration(state, specs, room.clock.nowMs())),
+    async declare(specs) {
+      for (const spec of specs) await judge(spec);
+      await change((state) => declaration(state, specs, room.clock.nowMs()));
+    },
     async open() {
       await room.scratch.sweep();
       unwatch = room.catalog.watch(() => {

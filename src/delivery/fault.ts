@@ -16,6 +16,7 @@ const SUSPENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'row-rejected',
   'schema-invalid',
   'stage-lost',
+  'transform-invalid',
 ]);
 
 const FIRST_PAUSE_MS = 500;

@@ -113,7 +113,8 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
     const converted = await room.converter.convert(job, reader.batches, { signal });
     at.budget.converted();
     const range = reader.outcome();
-    const rows = converted.rows + (converted.rejected?.rows ?? 0) + (converted.dedupe?.duplicateRows ?? 0);
+    const apart = (converted.rejected?.rows ?? 0) + (converted.dedupe?.duplicateRows ?? 0);
+    const rows = converted.rows + converted.filteredRows + apart;
     if (rows !== range.records) {
       throw new LakewardError('convert-failed', `the converter gave ${rows} rows for ${range.records} records`);
     }
@@ -194,6 +195,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
       rejected,
       extraRows: converted.extraRows,
       lateRows,
+      ...(converted.filteredRows === 0 ? {} : { filteredRows: converted.filteredRows }),
       ...(update.watermarkMs === undefined ? {} : { watermarkMs: update.watermarkMs }),
       ...(skips && reasons.length > 0 ? { skipped: reasons } : {}),
       ...(prepared.order.letThrough === undefined ? {} : { letThrough: true as const }),
@@ -210,6 +212,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     rows: converted.rows,
     files: files.length,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    filteredRows: converted.filteredRows,
     extraRows: converted.extraRows,
     lateRows,
     duplicateRows: keys?.duplicateRows ?? 0,
@@ -257,6 +260,7 @@ const NOTHING: ConvertResult = {
   files: [],
   rejected: undefined,
   rows: 0,
+  filteredRows: 0,
   extraRows: 0,
   eventHighMs: new Map<ShardIndex, number>(),
 };

@@ -10,6 +10,7 @@ export interface LandedFacts {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
+  readonly filteredRows: number;
   readonly extraRows: number;
   readonly lateRows: number;
   readonly duplicateRows: number;
@@ -50,6 +51,7 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const rejected = telemetry.counter({ name: name('rejected_rows_total'), help: 'Rows set aside, by reason.', labels: ['delivery', 'code', 'column'] });
   const skipped = telemetry.counter({ name: name('skipped_rows_total'), help: 'Rejected rows that were only counted, by reason.', labels: ['delivery', 'code', 'column'] });
   const replayed = telemetry.counter({ name: name('replayed_rows_total'), help: 'Rejected rows that have landed by a replay.', labels });
+  const filtered = telemetry.counter({ name: name('filtered_rows_total'), help: 'Rows that the filter of a transform left out.', labels });
   const extra = telemetry.counter({ name: name('extra_rows_total'), help: 'Rows with keys or values outside their columns.', labels });
   const late = telemetry.counter({ name: name('late_rows_total'), help: 'Rows landed in a partition after it was closed.', labels });
   const duplicate = telemetry.counter({ name: name('duplicate_rows_total'), help: 'Records dropped because a row with their event id had landed.', labels });
@@ -72,6 +74,7 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       if (facts.files > 0) files.add(facts.files, { delivery, reason: facts.reason });
       for (const { rows: n, code, column = '' } of facts.rejects) rejected.add(n, { delivery, code, column });
       for (const { rows: n, code, column = '' } of facts.skips) skipped.add(n, { delivery, code, column });
+      filtered.add(facts.filteredRows, { delivery });
       extra.add(facts.extraRows, { delivery });
       late.add(facts.lateRows, { delivery });
       duplicate.add(facts.duplicateRows, { delivery });

@@ -49,8 +49,8 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
   const following = (newest: ColumnPlan | undefined): ColumnPlan | undefined =>
     wanted === undefined ? goneOn(newest, search.growth) : declared(newest, wanted);
   const next = following(kept);
-  if (next !== undefined && next === kept) return kept;
-  const made = next ?? (await inferred(options, search));
+  if (next !== undefined && next === kept && transformsAs(kept, spec)) return kept;
+  const made = await transformed(options, next ?? (await inferred(options, search)), search.signal);
   if (made.columns.length === 0) return { ...made, version: NO_COLUMNS.version };
   await changeCatalog(
     catalog,
@@ -59,9 +59,12 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
       if (state.delivery.get(spec.name)?.createdMs !== options.createdMs) throw gone(spec.name);
       const newest = newestPlan(state, spec.name);
       const plan = following(newest) ?? made;
-      if (plan === newest) return [];
+      if (newest !== undefined && plan === newest && transformsAs(newest, spec)) return [];
+      if (!same(plan.columns, made.columns) && made.transform !== undefined) throw overtaken(spec.name);
       const version = Math.max(newest?.version ?? 0, search.landedVersion) + 1;
-      return planEdits(state, { spec, plan: { ...plan, version }, createdMs: options.clock.nowMs() });
+      const { columns, misfit } = plan;
+      const whole = { version, columns, misfit, ...(made.transform && { transform: made.transform }) };
+      return planEdits(state, { spec, plan: whole, createdMs: options.clock.nowMs() });
     },
     { signal: search.signal },
   );
@@ -70,29 +73,47 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
 
 /** The plan of a subject's versions as far as there are any now, stored when one is new. */
 async function followedPlan(
-  { catalog, spec, clock, createdMs }: PlanKeeperOptions,
+  options: PlanKeeperOptions,
   { landedVersion, signal }: PlanSearch,
   source: SubjectSource,
 ): Promise<ColumnPlan> {
+  const { catalog, spec, clock, createdMs } = options;
+  const ahead = knownPlan(catalog.read(), spec);
+  const kept = newestPlan(catalog.read(), spec.name);
+  const unchanged = kept !== undefined && same(kept.columns, ahead?.columns) && transformsAs(kept, spec);
+  const made = unchanged || ahead === undefined ? kept : await transformed(options, ahead, signal);
   const state = await changeCatalog(
     catalog,
     (state) => {
       if (state.delivery.get(spec.name)?.createdMs !== createdMs) throw gone(spec.name);
       const before = state.plan.get(spec.name);
       const followed = followSubject(state, source, before);
-      if (followed === undefined) return [];
-      const { plan, follows } = followed;
-      if (before !== undefined && JSON.stringify(before.plan.columns) === JSON.stringify(plan.columns)) {
-        return [{ kind: 'plan', key: spec.name, document: { ...before, follows } }];
+      const plan = followed?.plan ?? before?.plan;
+      if (plan === undefined) return [];
+      const follows = followed?.follows ?? before?.follows;
+      if (before !== undefined && same(before.plan.columns, plan.columns) && transformsAs(before.plan, spec)) {
+        if (followed === undefined) return [];
+        return [{ kind: 'plan', key: spec.name, document: { ...before, ...(follows && { follows }) } }];
       }
+      if (spec.transform !== undefined && !same(plan.columns, made?.columns)) throw overtaken(spec.name);
       const version = Math.max(before?.plan.version ?? 0, landedVersion) + 1;
-      return planEdits(state, { spec, plan: { ...plan, version }, follows, createdMs: clock.nowMs() });
+      const { columns, misfit } = plan;
+      const whole = { version, columns, misfit, ...(made?.transform && { transform: made.transform }) };
+      return planEdits(state, { spec, plan: whole, ...(follows && { follows }), createdMs: clock.nowMs() });
     },
     { signal },
   );
   const plan = newestPlan(state, spec.name);
   if (plan === undefined) throw gone(spec.name);
   return plan;
+}
+
+/** The columns a delivery will land with, as far as they are known before its records are. Throws what a schema or subject does. */
+export function knownPlan(state: CatalogState, { name, schema }: DeliverySpec): ColumnPlan | undefined {
+  const before = state.plan.get(name);
+  if (schema === 'auto') return before?.plan.misfit === 'extra' ? before.plan : undefined;
+  if ('subject' in schema) return followSubject(state, schema, before)?.plan ?? before?.plan;
+  return declared(before?.plan, planFromAvro(schema.avro));
 }
 
 function gone(name: string): LakewardError {
@@ -146,6 +167,31 @@ export function declared(newest: ColumnPlan | undefined, wanted: ColumnPlan): Co
 /** `auto` goes on with the columns it inferred, whatever they are; undefined when they are to be inferred. */
 function goneOn(newest: ColumnPlan | undefined, growth: PlanGrowth | undefined): ColumnPlan | undefined {
   return newest?.misfit === 'extra' ? (growth?.grown(newest) ?? newest) : undefined;
+}
+
+/** The plan with the transform the delivery has now. Throws `transform-invalid`. */
+async function transformed(
+  { converter, spec }: PlanKeeperOptions,
+  { version, columns, misfit }: ColumnPlan,
+  signal: AbortSignal,
+): Promise<ColumnPlan> {
+  const plan = { version, columns, misfit };
+  if (spec.transform === undefined) return plan;
+  const transform = await converter.checkTransform(spec.transform, plan, { signal });
+  return transform === undefined ? plan : { ...plan, transform };
+}
+
+function transformsAs(plan: ColumnPlan, { transform }: DeliverySpec): boolean {
+  return same(plan.transform?.source, transform);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The transform was checked against other columns than there are now. */
+function overtaken(name: string): LakewardError {
+  return new LakewardError('catalog-conflict', `the columns of '${name}' changed while its transform was checked`);
 }
 
 async function inferred({ converter, spec }: PlanKeeperOptions, search: PlanSearch): Promise<ColumnPlan> {

@@ -26,6 +26,7 @@ import { planFromAvro } from '../schema/avro-plan.ts';
 import { dataFileName, extensionOf } from './file-name.ts';
 import { encryptedExtension } from './object-settings.ts';
 import { readObjectKeys } from './object-spec.ts';
+import { readTransform } from './spec-transform.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
 import { readRejects } from './spec-rejects.ts';
@@ -46,7 +47,8 @@ export const SPEC_DEFAULTS = {
 // biome-ignore format: one line a concern
 const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
-  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'dedupe', 'flush', 'rejects',
+  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
+  'flush', 'rejects',
   'start',
   'object', 'lifecycle',
 ];
@@ -108,6 +110,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     ...readEvolve(read, format, given),
     ...readDedupe(read, given['dedupe'] ?? 'none'),
     flush: readFlush(read, given['flush'] ?? {}),
+    ...readTransform(read, format, given['transform']),
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
     ...readObjectKeys(read, given, { ground: { name, stream, layout }, offers }),

@@ -44,6 +44,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     lateRows: totals?.lateRows ?? 0,
     duplicateRows: totals?.duplicateRows ?? 0,
     unkeyedRows: totals?.unkeyedRows ?? 0,
+    filteredRows: totals?.filteredRows ?? 0,
     lostOffsets: totals?.lostOffsets ?? 0,
     entry: view?.entry ?? 0,
     pending: await pendingOf(room, delivery),

@@ -26,6 +26,7 @@ export interface AppendDraft {
   readonly rejected: readonly DraftRejected[];
   readonly extraRows: number;
   readonly lateRows: number;
+  readonly filteredRows?: number;
   readonly watermarkMs?: number;
   readonly dedupe?: AppendKeys;
   /** Rejected rows that are counted and kept nowhere. */
@@ -57,7 +58,7 @@ export function replayOf({ nonce: _nonce, ...draft }: ReplayDraft): EntryBody & 
 }
 
 export function appendOf(draft: AppendDraft): EntryBody {
-  const { planVersion, extraRows, lateRows, watermarkMs, dedupe, skipped, letThrough } = draft;
+  const { planVersion, extraRows, lateRows, filteredRows, watermarkMs, dedupe, skipped, letThrough } = draft;
   const ranges = [...draft.ranges].map(([shard, { from, to }]) => {
     if (to < from)
       throw new LakewardError('argument-invalid', `range [${from}, ${to}) of shard ${shard} runs backwards`);
@@ -71,6 +72,7 @@ export function appendOf(draft: AppendDraft): EntryBody {
     rejected: draft.rejected.map(named),
     extraRows,
     lateRows,
+    ...(filteredRows === undefined ? {} : { filteredRows }),
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
     ...(skipped === undefined ? {} : { skipped }),
     ...(letThrough === undefined ? {} : { letThrough }),

@@ -48,6 +48,8 @@ export type EntryBody =
       readonly rejected: readonly EntryRejected[];
       readonly extraRows: number;
       readonly lateRows: number;
+      /** Rows that the transform's filter left out. */
+      readonly filteredRows?: number;
       readonly watermarkMs?: number;
       /** Absent when the delivery does not drop duplicates. */
       readonly dedupe?: AppendKeys;
@@ -247,6 +249,7 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     rejected: listOf(isRejected),
     extraRows: isCount,
     lateRows: isCount,
+    filteredRows: optional(isCount),
     watermarkMs: optional(isTime),
     dedupe: optional(isAppendKeys),
     skipped: optional(listOf(isReason)),

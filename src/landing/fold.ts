@@ -31,6 +31,7 @@ export interface Totals {
   readonly skippedRows: number;
   readonly extraRows: number;
   readonly lateRows: number;
+  readonly filteredRows: number;
   readonly lostOffsets: number;
   /** Rows dropped as duplicates, and rows that landed without an event id. */
   readonly duplicateRows: number;
@@ -86,6 +87,7 @@ const NO_TOTALS: Totals = {
   extraRows: 0,
   lateRows: 0,
   lostOffsets: 0,
+  filteredRows: 0,
   duplicateRows: 0,
   unkeyedRows: 0,
 };
@@ -206,6 +208,7 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
       skippedRows: totals.skippedRows + rowsOf(entry.skipped ?? []),
       extraRows: totals.extraRows + entry.extraRows,
       lateRows: totals.lateRows + entry.lateRows,
+      filteredRows: totals.filteredRows + (entry.filteredRows ?? 0),
       duplicateRows: totals.duplicateRows + (entry.dedupe?.duplicateRows ?? 0),
       unkeyedRows: totals.unkeyedRows + (entry.dedupe?.unkeyedRows ?? 0),
     },

@@ -54,6 +54,38 @@ export interface ColumnPlan {
    * Keys without a column always go to `_extra`.
    */
   readonly misfit: 'reject' | 'extra';
+  /** What files hold instead of these columns, where the delivery transforms. */
+  readonly transform?: PlanTransform;
+}
+
+/** What an operator writes: SQL expressions over the columns of a row. */
+export interface Transform {
+  /** Rows for which it is true land; the others are counted. */
+  readonly where?: string;
+  /** Name → expression: in place of the column of that name, or behind the others. */
+  readonly columns?: Readonly<Record<string, string>>;
+  /** The only columns that are kept as they are; all when absent. */
+  readonly keep?: readonly string[];
+  /** Columns that are left out. */
+  readonly drop?: readonly string[];
+}
+
+/** A transform checked against the columns of a plan. SQL is as the engine wrote it back after it was judged. */
+export interface PlanTransform {
+  /** What it was made from. */
+  readonly source: Transform;
+  readonly where?: string;
+  /** The columns of the files, in order. */
+  readonly output: readonly OutputColumn[];
+}
+
+export interface OutputColumn {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Over the columns of the plan and `_extra`. */
+  readonly sql: string;
+  /** A column of the plan, or `_extra`, as it is, under this name or another. */
+  readonly of?: string;
 }
 
 /** What inference tells apart; null is nothing. */

@@ -58,6 +58,7 @@ export const REJECT_CODES = {
   'event-time-invalid': 'The event time is not in the declared form.',
   'event-time-future': 'The event time is later than arrival by more than the bound.',
   'partition-value-invalid': 'A field of the layout is an object, an array, or too long to be a folder name.',
+  'transform-failed': 'An expression of the transform fails on this row.',
   'engine-crash': 'The conversion engine dies on this record.',
 } as const;
 export type RejectCode = keyof typeof REJECT_CODES;

@@ -2,7 +2,7 @@
  * A delivery: which stream lands where, how and when. The specification is what an operator writes (configuration file, API
  * or CLI); the document is what the catalog keeps about it.
  */
-import type { ColumnPlan, TimeForm } from './column-plan.ts';
+import type { ColumnPlan, TimeForm, Transform } from './column-plan.ts';
 import type { ErrorCode } from './errors.ts';
 import type { LifecycleStep, ObjectSettings } from './object-settings.ts';
 import type { StreamId } from './stream.ts';
@@ -94,6 +94,7 @@ export interface DeliverySpec {
   /** Format `csv`: texts that a spreadsheet would take for a formula get a leading `'`. */
   readonly formulaGuard?: true;
   readonly schema: SchemaSource;
+  readonly transform?: Transform;
   /** Schema `auto`: keys met often in `_extra` become columns. */
   readonly evolve?: 'add';
   /** Absent: every record lands, however often it was sent. */

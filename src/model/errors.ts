@@ -224,6 +224,12 @@ export const ERRORS = {
     retryable: true,
     meaning: 'No schema is registered under this subject; `lakeward schema register` makes the first version.',
   },
+  'transform-invalid': {
+    status: 400,
+    retryable: false,
+    meaning:
+      'An expression of the transform cannot be used; the message says which and why. Correct it and update the delivery.',
+  },
   unauthorized: { status: 401, retryable: false, meaning: 'The request carries no valid key.' },
 } as const satisfies Record<string, ErrorKind>;
 

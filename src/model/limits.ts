@@ -56,6 +56,8 @@ export const LIMITS = {
   /** Columns of one schema, and of an inferred one. */
   columnsMax: 1000,
   columnsInferredMax: 256,
+  /** One SQL expression of a transform, characters. */
+  expressionCharsMax: 4000,
   /** Subject of schemas, characters. */
   subjectCharsMax: 255,
   /** JSON text of one registered schema. */

@@ -2,7 +2,7 @@
  * Batches of raw records to files of typed columns, one a partition, with every row that cannot land named. Runs in bounded
  * memory, outside the caller's thread. A converter never decides what lands: it fills a folder the caller owns.
  */
-import type { ColumnPlan, ExtraKey } from '../model/column-plan.ts';
+import type { ColumnPlan, ExtraKey, PlanTransform, Transform } from '../model/column-plan.ts';
 import type { ColumnStatistics, RejectCount, RejectedRow } from '../model/data-file.ts';
 import type { Compression, DataFormat, EventTime } from '../model/delivery.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
@@ -82,9 +82,11 @@ export interface ConvertResult {
         readonly densest: number;
       }
     | undefined;
-  /** Rows in `files`. With the rejected and the duplicate rows they make up every record given. */
+  /** Rows in `files`. With the rejected, the filtered and the duplicate rows they make up every record given. */
   readonly rows: number;
-  /** Rows with something in `_extra`. */
+  /** Rows that the transform's filter left out. */
+  readonly filteredRows: number;
+  /** Records with something for `_extra`, whatever a transform makes of it. */
   readonly extraRows: number;
   /** Keys met in `_extra`, in the order they were first seen; the most frequent, where there are many. Only when asked for. */
   readonly extraKeys?: readonly ExtraKey[];
@@ -121,6 +123,16 @@ export interface Converter {
 
   /** A plan, version 1, for records like these; at least the event time's and the layout's fields get a column. */
   infer(sample: readonly RecordBatch[], options?: InferOptions): Promise<ColumnPlan>;
+
+  /**
+   * A transform against the columns it will meet; without a plan, as far as that goes, and undefined. Throws `transform-invalid` with
+   * `details.problems`: path and reason.
+   */
+  checkTransform(
+    transform: Transform,
+    plan: ColumnPlan | undefined,
+    options?: CallOptions,
+  ): Promise<PlanTransform | undefined>;
 
   /** Ends the engines, aborting what runs. Idempotent. */
   close(): Promise<void>;

@@ -45,6 +45,8 @@ export interface DeliveryStatus {
   readonly extraRows: number;
   /** Rows that landed in a partition after it was closed. */
   readonly lateRows: number;
+  /** Rows that the transform's filter left out. */
+  readonly filteredRows: number;
   /** Records that did not land because a row with their event id had. */
   readonly duplicateRows: number;
   /** Rows that landed without an event id although duplicates are dropped. */

@@ -70,6 +70,7 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
         high.set(batch.shard, Math.max(high.get(batch.shard) ?? seen, seen));
       }
     },
+    checkTransform: async () => undefined,
     async infer(sample) {
       if (sample.length === 0) throw new LakewardError('convert-failed', 'no sample');
       return { version: 1, misfit: 'extra', columns: [{ name: 'id', type: { kind: 'string' }, nullable: true }] };
@@ -96,7 +97,7 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
       first === undefined
         ? undefined
         : { local: path, rows: rejected.length, bytes: save(path, rejected), reasons, first, densest: rejected.length };
-    return { files, rejected: bad, rows, extraRows: 0, eventHighMs };
+    return { files, rejected: bad, rows, filteredRows: 0, extraRows: 0, eventHighMs };
   }
 
   function save(path: string, lines: readonly string[]): number {

@@ -101,6 +101,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['flush', `${size(spec.flush.bytes)}, ${duration(spec.flush.ageMs)} or ${plural(spec.flush.records, 'record')}`],
     ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
     ['late', plural(status.lateRows, 'row')],
+    ...(spec.transform === undefined ? [] : [['filtered', plural(status.filteredRows, 'row')] as const]),
     ['extra', `${plural(status.extraRows, 'row')} with values in _extra`],
     ['rejects', rejectRule(spec.rejects)],
     ['rejected', rejected(status)],

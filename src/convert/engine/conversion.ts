@@ -14,6 +14,7 @@ import { isFramed } from '../../schema/record-frame.ts';
 import type { ConvertAnswer, RecordPlace } from '../protocol.ts';
 import { copyOut } from './copy-out.ts';
 import { extraKeys } from './extra-keys.ts';
+import type { Dedupe } from './dedupe.ts';
 import { startDedupe } from './dedupe.ts';
 import type { KeyTable } from './key-table.ts';
 import { partitionsOf } from './partitions.ts';
@@ -22,11 +23,16 @@ import { openRawFiles } from './raw-files.ts';
 import type { Reject } from './row-check.ts';
 import { isOpaque, rowCheck } from './row-check.ts';
 import { openSpools, spoolBounds } from './spools.ts';
+import type { Failures } from './transform-out.ts';
+import { failedRows, transformOut } from './transform-out.ts';
 
 export interface Conversion {
   add(batch: RecordBatch): void;
-  /** `alive` is called before each step, with the bytes it goes through. */
-  finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer>;
+  /**
+   * `alive` is called before each step, with the bytes it goes through. Gives the rows that expressions fail on when there are any: the job
+   * must be done again without them.
+   */
+  finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer | Failures>;
   /** Removes what lies in the scratch folder. */
   close(): void;
 }
@@ -45,33 +51,33 @@ export interface ConversionOptions {
   readonly known: KeyTable | undefined;
   /** Test aid: sees the bytes of every record that is not known to be deadly. */
   readonly watch: ((record: Buffer) => void) | undefined;
+  /** Rows that an expression is known to fail on. */
+  readonly failed: Failures;
+  /** Look only for rows that expressions fail on. */
+  readonly survey: boolean;
 }
 
 export function startConversion(
   job: ConvertJob,
   deadly: readonly RecordPlace[],
-  { scratch, memoryBytes, avro, known, watch }: ConversionOptions,
+  { scratch, memoryBytes, avro, known, watch, failed, survey }: ConversionOptions,
 ): Conversion {
   const layout = compileLayout(job.layout);
   const partitions = partitionsOf(layout);
+  const { transform } = job.plan;
   const numberKey = freeKey(job);
+  const rowKey = transform === undefined ? undefined : freeKey(job, 'row_number');
   const spools = openSpools({
     folder: scratch,
     numberKey,
+    rowKey,
     ...spoolBounds(memoryBytes, leavesOf(job.plan.columns)),
   });
   const rejected = rejectedFile(job.directory, job.rejectWindow);
   const raw = job.format === 'raw' ? openRawFiles(job) : undefined;
   const anyBytes = raw !== undefined && isOpaque({ ...job, fields: layout.fields });
   const seen = job.tellExtraKeys === true ? extraKeys() : undefined;
-  const dedupe =
-    job.dedupe === undefined || known === undefined
-      ? undefined
-      : startDedupe(
-          job.dedupe,
-          known,
-          job.plan.columns.map(({ name }) => name),
-        );
+  const dedupe = dedupeOf(job, known);
   const checker = rowCheck({
     ...job,
     raw: raw !== undefined,
@@ -87,6 +93,8 @@ export function startConversion(
   let rows = 0;
   let rejects = 0;
   let extraRows = 0;
+  /** Records of the batches before. */
+  let before = 0;
 
   function add(batch: RecordBatch): void {
     const data = batch.data as Buffer;
@@ -98,7 +106,8 @@ export function startConversion(
       const arrival = batch.arrivals[i] as number;
       let verdict: Reject | 'duplicate' | undefined =
         (to - from > LIMITS.recordBytesMax ? TOO_LARGE : undefined) ??
-        (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined);
+        (killers.size > 0 && killers.has(`${batch.shard}/${batch.firstOffset + i}`) ? DEADLY : undefined) ??
+        (failed.size > 0 && failed.has(before + i) ? failure(failed.get(before + i) ?? null) : undefined);
       if (verdict !== DEADLY) watch?.(data.subarray(from, to));
       row.bytes = data;
       row.from = from;
@@ -108,7 +117,7 @@ export function startConversion(
       verdict ??= checker.check(row.bytes, row.from, row.to, arrival);
       if (verdict === undefined) {
         dedupe?.landed();
-        const eventMs = accept(data, from, to);
+        const eventMs = accept(data, from, to, before + i);
         const seen = eventMs < arrival ? eventMs : arrival;
         if (seen > highest) highest = seen;
       } else if (verdict !== 'duplicate') {
@@ -116,6 +125,7 @@ export function startConversion(
       }
       from = to;
     }
+    before += batch.count;
     if (highest > Number.NEGATIVE_INFINITY) high.set(batch.shard, highest);
   }
 
@@ -130,9 +140,10 @@ export function startConversion(
   }
 
   /** Raw files take the record as it came. */
-  function accept(data: Buffer, from: number, to: number): number {
+  function accept(data: Buffer, from: number, to: number, number: number): number {
     const line = checker.line();
     const partition = checker.partition();
+    spools.setRow(number);
     if (raw !== undefined) raw.add(partition, data, from, to);
     else if (line === undefined) spools.addBytes(partition, row.bytes, row.from, row.to);
     else spools.addText(partition, line);
@@ -159,15 +170,34 @@ export function startConversion(
     );
   }
 
-  async function finish(connection: DuckDBConnection, alive: (bytes: number) => void): Promise<ConvertAnswer> {
+  async function finish(
+    connection: DuckDBConnection,
+    alive: (bytes: number) => void,
+  ): Promise<ConvertAnswer | Failures> {
     const files: ConvertedFile[] = raw === undefined ? [] : await raw.finish(alive);
+    const failures = new Map<number, string | null>();
+    let filteredRows = 0;
     for (const spool of spools.finish()) {
       alive(spool.bytes);
-      files.push(...(await copyOut(connection, spool, { ...job, numberKey })));
+      if (transform === undefined || rowKey === undefined) {
+        files.push(...(await copyOut(connection, spool, { ...job, numberKey })));
+        continue;
+      }
+      const its = { ...job, numberKey, rowKey, transform };
+      const useless = survey || failures.size > 0;
+      const out = await (useless ? failedRows(connection, spool, its) : transformOut(connection, spool, its));
+      if (out instanceof Map) for (const [number, column] of out) failures.set(number, column);
+      else if ('files' in out) {
+        files.push(...out.files);
+        filteredRows += out.filtered;
+      }
     }
+    if (survey || failures.size > 0) return failures;
+    rows -= filteredRows;
     const told = seen === undefined ? {} : { extraKeys: seen.list() };
     const keys = dedupe === undefined ? {} : { dedupe: dedupe.finish(job.directory) };
-    return { files, rejected: rejected.finish(), rows, extraRows, ...told, ...keys, eventHighMs: [...high] };
+    const counts = { rows, filteredRows, extraRows };
+    return { files, rejected: rejected.finish(), ...counts, ...told, ...keys, eventHighMs: [...high] };
   }
 
   return {
@@ -180,10 +210,21 @@ export function startConversion(
   };
 }
 
+function dedupeOf({ dedupe, plan }: ConvertJob, known: KeyTable | undefined): Dedupe | undefined {
+  if (dedupe === undefined || known === undefined) return undefined;
+  const slots = plan.columns.map(({ name }) => name);
+  return startDedupe(dedupe, known, slots);
+}
+
+function failure(column: string | null): Reject {
+  const what = column === null ? 'the filter' : `the expression of '${column}'`;
+  return { code: 'transform-failed', reason: `${what} fails on this row`, column };
+}
+
 /** A name that no column has, whatever its case. */
-export function freeKey({ plan }: ConvertJob): string {
+export function freeKey({ plan }: ConvertJob, wish = 'partition_number'): string {
   const taken = new Set([...plan.columns.map(({ name }) => name.toLowerCase()), EXTRA_COLUMN]);
-  let key = 'partition_number';
+  let key = wish;
   while (taken.has(key)) key += '_';
   return key;
 }

@@ -5,7 +5,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Column, ColumnPlan } from '../../model/column-plan.ts';
+import type { Column, ColumnPlan, ColumnType } from '../../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../../model/column-plan.ts';
 import type { ColumnStatistics } from '../../model/data-file.ts';
 import type { Compression, DataFormat } from '../../model/delivery.ts';
@@ -26,51 +26,77 @@ export interface CopyJob {
 
 const LINE_BYTES_MIN = 1024 * 1024;
 
+/** What a COPY writes: columns over rows. */
+export interface Selection {
+  readonly values: readonly (readonly [name: string, sql: string])[];
+  /** What stands behind FROM; has the number of the partition under its key where lines have it. */
+  readonly from: string;
+  /** Rows by number of the partition, where they are fewer than were spooled. */
+  readonly rows?: ReadonlyMap<number, number>;
+}
+
 /** Writes one spool, which lies in the working folder. Throws when a row was lost or cut off on the way. */
 export async function copyOut(connection: DuckDBConnection, spool: Spool, job: CopyJob): Promise<ConvertedFile[]> {
-  const target = join(job.directory, spool.name.replace('.ndjson', ''));
-  const path = spool.grouped ? target : `${target}.${extensionOf(job)}`;
-  const result = await connection.runAndReadAll(copySql(spool, job, path));
-  const statistics =
-    job.format === 'parquet' ? statisticsOf(result.getRowObjectsJson(), job.plan) : new Map<string, FileFacts>();
-  const files = spool.grouped ? groupedFiles(spool, job, path) : [{ local: path, partition: spool.partitions[0] }];
-  const converted = files.flatMap(({ local, partition }) => {
-    const facts = statistics.get(local);
-    if (partition === undefined) return [];
-    return {
-      local,
-      partition: partition.text,
-      rows: facts?.rows ?? partition.rows,
-      bytes: statSync(local).size,
-      eventMinMs: partition.eventMinMs,
-      eventMaxMs: partition.eventMaxMs,
-      columns: facts?.columns ?? [],
-    };
+  const values = [...job.plan.columns.map((column) => column.name), EXTRA_COLUMN];
+  const converted = await copySelection(connection, spool, job, {
+    values: values.map((column) => [column, writtenColumn(job, column)]),
+    from: linesOf(spool, job),
   });
   const rows = converted.reduce((sum, file) => sum + file.rows, 0);
   if (rows !== spool.rows) throw new Error(`a COPY wrote ${rows} of ${spool.rows} rows`);
   return converted;
 }
 
-function copySql(spool: Spool, job: CopyJob, path: string): string {
-  const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column.type))}`);
-  read.push(`${literal(EXTRA_COLUMN)}: 'VARCHAR'`);
-  const values = job.plan.columns.map((column) => {
-    const value = writeExpression(column, job.format);
-    return [column.name, job.formulaGuard && column.type.kind === 'string' ? guardedText(value) : value] as const;
+/** The files that the COPY of a selection makes. */
+export async function copySelection(
+  connection: DuckDBConnection,
+  spool: Spool,
+  job: CopyJob,
+  selection: Selection,
+): Promise<ConvertedFile[]> {
+  const target = join(job.directory, spool.name.replace('.ndjson', ''));
+  const path = spool.grouped ? target : `${target}.${extensionOf(job)}`;
+  const result = await connection.runAndReadAll(copySql(spool, job, path, selection));
+  const statistics =
+    job.format === 'parquet'
+      ? statisticsOf(result.getRowObjectsJson(), job.plan.transform?.output ?? job.plan.columns)
+      : new Map<string, FileFacts>();
+  const written = spool.grouped ? undefined : Number(result.getRowObjectsJson()[0]?.['Count']);
+  const files = spool.grouped ? groupedFiles(spool, job, path) : [{ local: path, partition: spool.partitions[0] }];
+  return files.flatMap(({ local, partition }) => {
+    const facts = statistics.get(local);
+    if (partition === undefined) return [];
+    return {
+      local,
+      partition: partition.text,
+      rows: facts?.rows ?? written ?? selection.rows?.get(partition.number) ?? partition.rows,
+      bytes: statSync(local).size,
+      eventMinMs: partition.eventMinMs,
+      eventMaxMs: partition.eventMaxMs,
+      columns: facts?.columns ?? [],
+    };
   });
-  const all = [...values, [EXTRA_COLUMN, extraExpression(job.format)] as const];
+}
+
+function copySql(spool: Spool, job: CopyJob, path: string, { values, from }: Selection): string {
   // The engine's JSON writer knows no partitions; a line of JSON is also a CSV line of one unquoted column.
   const written =
     job.format === 'ndjson'
-      ? [`to_json({${all.map(([key, value]) => `${literal(key)}: ${value}`).join(', ')}})`]
-      : all.map(([key, value]) => `${value} AS ${name(job.formulaGuard ? guardedName(key) : key)}`);
+      ? [`to_json({${values.map(([key, value]) => `${literal(key)}: ${value}`).join(', ')}})`]
+      : values.map(([key, value]) => `${value} AS ${name(job.formulaGuard ? guardedName(key) : key)}`);
   const options = formatOptions(job);
   if (spool.grouped) {
-    read.push(`${literal(job.numberKey)}: 'INTEGER'`);
     written.push(name(job.numberKey));
     options.push(`PARTITION_BY (${name(job.numberKey)})`, 'OVERWRITE_OR_IGNORE', `FILENAME_PATTERN 'part_{i}'`);
   }
+  return `COPY (SELECT ${written.join(', ')} FROM ${from}) TO ${literal(path)} (${options.join(', ')})`;
+}
+
+/** The lines of a spool as a table; `more` are further keys with their types. */
+export function linesOf(spool: Spool, job: CopyJob, more: Readonly<Record<string, string>> = {}): string {
+  const read = job.plan.columns.map((column) => `${literal(column.name)}: ${literal(readType(column.type))}`);
+  const keys = { [EXTRA_COLUMN]: 'VARCHAR', ...(spool.grouped ? { [job.numberKey]: 'INTEGER' } : {}), ...more };
+  read.push(...Object.entries(keys).map(([key, type]) => `${literal(key)}: ${literal(type)}`));
   const source = [
     literal(spool.name),
     "format = 'newline_delimited'",
@@ -79,7 +105,7 @@ function copySql(spool: Spool, job: CopyJob, path: string): string {
     `maximum_object_size = ${Math.max(LINE_BYTES_MIN, spool.longestLine * 2)}`,
     `columns = {${read.join(', ')}}`,
   ];
-  return `COPY (SELECT ${written.join(', ')} FROM read_json(${source.join(', ')})) TO ${literal(path)} (${options.join(', ')})`;
+  return `read_json(${source.join(', ')})`;
 }
 
 function formatOptions({ format, compression }: CopyJob): string[] {
@@ -103,8 +129,17 @@ function extensionOf({ format, compression }: CopyJob): string {
   return compression === 'zstd' ? `${format}.zst` : `${format}.gz`;
 }
 
-function extraExpression(format: DataFormat): string {
-  return format === 'ndjson' ? `CAST(${name(EXTRA_COLUMN)} AS JSON)` : name(EXTRA_COLUMN);
+/** A column of the plan, or `_extra`, as the format has it, over a table of lines. */
+export function writtenColumn(job: CopyJob, column: string): string {
+  if (column === EXTRA_COLUMN) return job.format === 'ndjson' ? `CAST(${name(column)} AS JSON)` : name(column);
+  const known = job.plan.columns.find((one) => one.name === column);
+  if (known === undefined) throw new Error(`no column is named ${column}`);
+  return guarded(job, known.type, writeExpression(known, job.format));
+}
+
+/** A value of a file, disarmed where that is asked for. */
+export function guarded(job: CopyJob, type: ColumnType, value: string): string {
+  return job.formulaGuard && type.kind === 'string' ? guardedText(value) : value;
 }
 
 /** Files of a grouped COPY lie in folders `key=number`. */
@@ -129,12 +164,14 @@ interface FileFacts {
   readonly columns: readonly ColumnStatistics[];
 }
 
-function statisticsOf(rows: readonly Record<string, unknown>[], plan: ColumnPlan): Map<string, FileFacts> {
+type Typed = Pick<Column, 'name' | 'type'>;
+
+function statisticsOf(rows: readonly Record<string, unknown>[], plan: readonly Typed[]): Map<string, FileFacts> {
   return new Map(
     rows.map((row) => {
       const columns = entriesOf(row['column_statistics']).flatMap(([names, facts]): ColumnStatistics[] => {
         const path = [...names.matchAll(/"((?:[^"]|"")*)"/g)].map(([, one = '']) => one.replaceAll('""', '"'));
-        if (!oncePerRow(path, plan.columns)) return [];
+        if (!oncePerRow(path, plan)) return [];
         const known = new Map(entriesOf(facts));
         const nulls = known.get('null_count');
         const min = known.get('min');
@@ -154,7 +191,7 @@ function statisticsOf(rows: readonly Record<string, unknown>[], plan: ColumnPlan
 }
 
 /** False for what lies in lists and maps: its nulls and bounds are not those of rows. */
-function oncePerRow([head, ...rest]: readonly string[], columns: readonly Column[]): boolean {
+function oncePerRow([head, ...rest]: readonly string[], columns: readonly Typed[]): boolean {
   const type = columns.find(({ name }) => name === head)?.type;
   return type?.kind === 'struct' ? oncePerRow(rest, type.fields) : rest.length === 0;
 }

@@ -3,7 +3,7 @@
  * reused buffer spares copies and garbage. Commands come on the pipe, batches from the feed files it names. A frame is valid until the
  * next is read. The end of the pipe ends the engine.
  */
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync, unlinkSync } from 'node:fs';
 import { MIB } from '../../model/limits.ts';
 import { FRAME, FRAME_HEAD_BYTES, INPUT_FD, feedFile } from '../protocol.ts';
 
@@ -15,6 +15,10 @@ export interface Frame {
 export interface FrameReader {
   /** The next command or batch, or undefined when the server is gone. */
   next(): Frame | undefined;
+  /** From now on feed files are kept when they were read, or not any more; those kept are removed. */
+  keep(on: boolean): void;
+  /** The frames of the kept feed files once more; each is valid until the next. */
+  kept(): Generator<Frame>;
 }
 
 /** `taken` is called when a feed file was read to its end and its space is free. */
@@ -24,6 +28,8 @@ export function frameReader(taken: () => void): FrameReader {
   /** The feed file under way, and how much of it is left. */
   let feed = -1;
   let left = 0;
+  let keeps = false;
+  let keptFiles: string[] = [];
 
   function read(fd: number): Frame | undefined {
     if (!fill(fd, head, FRAME_HEAD_BYTES)) return undefined;
@@ -36,7 +42,9 @@ export function frameReader(taken: () => void): FrameReader {
   function open(name: string): void {
     feed = openSync(name, 'r');
     left = fstatSync(feed).size;
-    unlinkSync(name);
+    if (!keeps) return unlinkSync(name);
+    keptFiles.push(`kept-${name}`);
+    renameSync(name, `kept-${name}`);
   }
 
   return {
@@ -54,6 +62,26 @@ export function frameReader(taken: () => void): FrameReader {
         taken();
       }
       return frame;
+    },
+    keep: (on) => {
+      keeps = on;
+      for (const file of keptFiles) unlinkSync(file);
+      keptFiles = [];
+    },
+    *kept() {
+      for (const file of keptFiles) {
+        const fd = openSync(file, 'r');
+        try {
+          for (let rest = fstatSync(fd).size; rest > 0; ) {
+            const frame = read(fd);
+            if (frame === undefined) throw new Error('a feed file ends within a frame');
+            rest -= FRAME_HEAD_BYTES + frame.body.length;
+            yield frame;
+          }
+        } finally {
+          closeSync(fd);
+        }
+      }
     },
   };
 }

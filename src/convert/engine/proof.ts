@@ -9,6 +9,7 @@ import { freeKey } from './conversion.ts';
 import { copyOut } from './copy-out.ts';
 import { openRawFiles } from './raw-files.ts';
 import { openSpools } from './spools.ts';
+import { transformOut } from './transform-out.ts';
 
 /** Throws what the engine throws. */
 export async function proveJob(connection: DuckDBConnection, job: ConvertJob, scratch: string): Promise<void> {
@@ -19,12 +20,17 @@ export async function proveJob(connection: DuckDBConnection, job: ConvertJob, sc
     return;
   }
   const numberKey = freeKey(job);
-  const spools = openSpools({ folder: scratch, numberKey, singlesMax: 1, groupMax: 1 });
+  const { transform } = job.plan;
+  const rowKey = transform === undefined ? undefined : freeKey(job, 'row_number');
+  const spools = openSpools({ folder: scratch, numberKey, rowKey, singlesMax: 1, groupMax: 1 });
   try {
     for (const number of [0, 1]) {
       spools.addText({ number, text: '', rows: 1, eventMinMs: 0, eventMaxMs: 0 }, `{"${EXTRA_COLUMN}":null}`);
     }
-    for (const spool of spools.finish()) await copyOut(connection, spool, { ...job, numberKey });
+    for (const spool of spools.finish()) {
+      if (transform === undefined || rowKey === undefined) await copyOut(connection, spool, { ...job, numberKey });
+      else await transformOut(connection, spool, { ...job, numberKey, rowKey, transform });
+    }
   } finally {
     spools.close();
   }

@@ -24,6 +24,8 @@ export interface Spools {
   addBytes(partition: Partition, bytes: Buffer, from: number, to: number): void;
   /** A row as text, `{` and one or more members. */
   addText(partition: Partition, text: string): void;
+  /** Number of the row that is added next, for lines that carry it. */
+  setRow(number: number): void;
   /** Writes out what is buffered; returns the spools in order of creation. */
   finish(): readonly Spool[];
   close(): void;
@@ -33,6 +35,8 @@ export interface SpoolOptions {
   readonly folder: string;
   /** Key under which a grouped line carries its partition; no column has it. */
   readonly numberKey: string;
+  /** Key under which every line carries the number of its row, when rows must be known again; no column has it. */
+  readonly rowKey?: string | undefined;
   readonly singlesMax: number;
   readonly groupMax: number;
 }
@@ -71,7 +75,9 @@ interface OpenSpool extends Spool {
   used: number;
 }
 
-export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOptions): Spools {
+export function openSpools({ folder, numberKey, rowKey, singlesMax, groupMax }: SpoolOptions): Spools {
+  let row = 0;
+  const rowHead = rowKey === undefined ? undefined : `${JSON.stringify(rowKey)}:`;
   const spools: OpenSpool[] = [];
   const byPartition: (OpenSpool | undefined)[] = [];
   const heads: string[] = [];
@@ -112,6 +118,7 @@ export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOpt
     if (restBytes + FRAME_BYTES > spool.longestLine) spool.longestLine = restBytes + FRAME_BYTES;
     if (spool.grouped) spool.used += spool.buffer.write(heads[partition.number] ?? '', spool.used, 'latin1');
     else spool.buffer[spool.used++] = 0x7b;
+    if (rowHead !== undefined) spool.used += spool.buffer.write(`${rowHead}${row},`, spool.used, 'latin1');
     return spool;
   }
 
@@ -128,6 +135,7 @@ export function openSpools({ folder, numberKey, singlesMax, groupMax }: SpoolOpt
 
   return {
     addBytes,
+    setRow: (number) => (row = number),
     addText: (partition, text) => {
       const bytes = Buffer.from(text);
       addBytes(partition, bytes, 0, bytes.length);
