@@ -309,7 +309,6 @@ const NESTED: Readonly<Record<string, TypeCase>> = {
 };
 
 export const CASES: Readonly<Record<string, TypeCase>> = { ...FLAT, ...NESTED };
-export const FLAT_NAMES: readonly string[] = Object.keys(FLAT);
 
 /** Which rows of so many are null. */
 export const NULLS: Readonly<Record<string, (row: number, rows: number) => boolean>> = {
