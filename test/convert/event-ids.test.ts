@@ -52,6 +52,17 @@ describe('the id of an event', () => {
     expect(read('{"event":5}', 'event')).toBe(read('{"id":5}'));
   });
 
+  test('keeps every digit of a number, however deep it lies', () => {
+    const ids = ['9007199254740993', '9007199254740992', '12345678901234567890', '12345678901234567891'];
+    for (const field of ['id', 'event', 'meta.id', 'other.deep.id']) {
+      const names = field.split('.').toReversed();
+      const record = (id: string): string => names.reduce((inner, name) => `{"${name}":${inner}}`, id);
+      expect(new Set(ids.map((id) => read(record(id), field))).size).toBe(ids.length);
+      expect(read(record(ids[3] as string), field)).toBe(read(`{"id":${ids[3]}}`));
+    }
+    expect(read('{"meta":{"id":1.50}}', 'meta.id')).toBe(read('{"id":1.5}'));
+  });
+
   test('is absent where the field is missing, null, an object or an array', () => {
     for (const text of ['{}', '{"id":null}', '{"id":{}}', '{"id":[1]}', '{"other":1}'])
       expect(read(text)).toBeUndefined();

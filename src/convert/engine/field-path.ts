@@ -40,12 +40,28 @@ export function fieldText(bytes: Buffer, members: RecordMembers, path: FieldPath
   }
   const raw = bytes.toString('utf8', from, to);
   if (path.rest.length === 0) return textOf(JSON.parse(raw) as unknown, raw);
-  let value = JSON.parse(raw) as unknown;
-  for (const name of path.rest) {
+  const value = within(JSON.parse(raw), path.rest);
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return textOf(value, undefined);
+  // A number of more digits than one holds would be taken for its neighbours: read again for the digits.
+  const digits = within(JSON.parse(raw, asWritten), path.rest) as string;
+  return { type: 'number', text: digits.length > DIGITS_EXACT ? digits : String(value) };
+}
+
+/** Numbers of so many characters are exact. */
+const DIGITS_EXACT = 15;
+
+function asWritten(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === 'number' ? (context?.source ?? String(value)) : value;
+}
+
+/** The value deeper in an object; null when there is none. */
+function within(object: unknown, names: readonly string[]): unknown {
+  let value = object;
+  for (const name of names) {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return null;
     value = (value as Readonly<Record<string, unknown>>)[name];
   }
-  return textOf(value, undefined);
+  return value;
 }
 
 /** `raw` keeps the digits of a number as they were written. */
