@@ -188,6 +188,34 @@ describe('staging', () => {
   });
 });
 
+describe('settings of objects', () => {
+  test('that the store refuses are met before anything is staged; those it takes are asked for once', async () => {
+    let isAllowed = false;
+    const takes: Answer = (response, request) => {
+      const isCopy = request.headers['x-amz-copy-source'] !== undefined;
+      const answer = isCopy && !isAllowed ? refuses(400, 'InvalidStorageClass') : says(200, '<CopyObjectResult/>');
+      answer(response, request);
+    };
+    const { store, asked } = await serverOf([takes]);
+    const local = await localFile('rows');
+    const stage = (name: string, rows: string): Promise<StageHandle> => {
+      const object = { storageClass: 'GLACIER', metadata: { rows } } as const;
+      return store.stage({ local, staged: lakePath(`s/${name}`), final: handle.final, object });
+    };
+    const refusal = { code: 'lake-unavailable', message: expect.stringContaining("the delivery's 'object'") as string };
+    await expect(stage('1', '5')).rejects.toMatchObject({ ...refusal, details: { s3Code: 'InvalidStorageClass' } });
+    expect(asked.map(({ line }) => line).filter((line) => /PUT .*\/s\/1\b(?!\.trial)/.test(line))).toEqual([]);
+    expect(await readFile(local, 'utf8')).toBe('rows');
+
+    isAllowed = true;
+    await stage('2', '5');
+    const before = asked.length;
+    await writeFile(local, 'rows');
+    await stage('3', '6');
+    expect(asked).toHaveLength(before + 1);
+  });
+});
+
 describe('publishing', () => {
   const copied = says(200, '<CopyObjectResult><ETag>"x"</ETag></CopyObjectResult>');
   const lines = ({ asked }: ScriptedS3): string[] => asked.map(({ line }) => line.replace(/[?&]x-id=\w+/, ''));

@@ -24,6 +24,7 @@ import { type CustomerKey, keyParameters } from './object-parameters.ts';
 import { crcHex, localBody } from './local-body.ts';
 import { copyInput, deleteInput, getInput, headInput, hexOfBase64, putInput, type S3Place } from './requests.ts';
 import type { S3Connection } from './s3-client.ts';
+import { settingsTrial } from './settings-trial.ts';
 
 const GONE = new Set(['NoSuchKey', 'NoSuchVersion']);
 /** A store answers a racing creation with "conflict" while the race is on. */
@@ -68,6 +69,8 @@ export function createS3Store(options: S3StoreOptions): LakeStore {
     requestTimeout: requestMs(bytes),
     ...(options?.signal !== undefined && { abortSignal: options.signal }),
   });
+
+  const trial = settingsTrial({ client, place, bounds: () => bounds(undefined) });
 
   async function put(path: LakePath, bytes: Uint8Array, { IfNoneMatch, object }: PutSettings, options?: CallOptions) {
     const input = putInput(place, path, { body: bytes, bytes: bytes.length, checksum: crcHex(crc32(bytes)), object });
@@ -171,6 +174,8 @@ export function createS3Store(options: S3StoreOptions): LakeStore {
     },
 
     async stage({ local, staged, final, object }, options): Promise<StageHandle> {
+      // A staged file is committed next, and must be publishable then.
+      await trial(staged, object);
       const file = await localBody(local);
       const { bytes, checksum } = file;
       const given = new AbortController();
