@@ -2,6 +2,7 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { connectS3 } from '../../src/lake/s3/s3-client.ts';
 import type { LakewardError } from '../../src/model/errors.ts';
 import { type LakePath, lakePath } from '../../src/model/lake-path.ts';
 import type { StageHandle } from '../../src/ports/lake-store.ts';
@@ -188,6 +189,13 @@ describe('staging', () => {
   });
 });
 
+test('an upload among dozens has the time that a slow line takes for all of them', () => {
+  const { requestMs, close } = connectS3({ region: 'eu-central-1' });
+  close();
+  const bytes = 20 * 1024 ** 2;
+  expect(requestMs(bytes) / 1000).toBeGreaterThan((48 * bytes) / 1_000_000);
+});
+
 describe('settings of objects', () => {
   test('that the store refuses are met before anything is staged; those it takes are asked for once', async () => {
     let isAllowed = false;
@@ -240,6 +248,12 @@ describe('publishing', () => {
     const s3 = await serverOf([refuses(200, 'InternalError'), says(200)]);
     await expect(s3.store.publish(handle)).rejects.toMatchObject({ code: 'lake-unavailable' });
     expect(lines(s3).filter((line) => line.startsWith('DELETE'))).toEqual([]);
+  });
+
+  test('a copy may take longer than other requests without a word', async () => {
+    const slowly: Answer = (response, request) => void setTimeout(() => copied(response, request), 500);
+    const { store } = await serverOf([slowly, says(204), says(404)], 250);
+    expect(await store.publish(handle)).toBe('published');
   });
 
   test('a copy with another checksum is not published, and the stage stays', async () => {

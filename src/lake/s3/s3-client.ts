@@ -8,11 +8,12 @@ import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 
 const CONNECT_MS = 5_000;
-/** No byte in either direction for this long. */
-const IDLE_MS = 30_000;
 /** Any request, beside what its bytes take. */
 const REQUEST_MS = 30_000;
-const BYTES_PER_MS_MIN = 256;
+/** Of one among dozens of uploads that share a line: with 256, a line of 100 Mbit/s would never get a landing through. */
+const BYTES_PER_MS_MIN = 16;
+/** No byte in either direction for so many times the bound of a small request: a store that copies a large file says nothing meanwhile. */
+const IDLE_TIMES = 4;
 const SOCKETS_MAX = 64;
 
 const nothing = (): void => undefined;
@@ -54,7 +55,7 @@ export function connectS3(options: S3ClientOptions): S3Connection {
     logger: SILENT,
     requestHandler: {
       connectionTimeout: Math.min(CONNECT_MS, requestMs),
-      socketTimeout: Math.min(IDLE_MS, requestMs),
+      socketTimeout: IDLE_TIMES * requestMs,
       throwOnRequestTimeout: true,
       httpAgent: new HttpAgent(sockets),
       httpsAgent: new HttpsAgent({ ...sockets, ...(ca !== undefined && { ca }) }),
