@@ -27,6 +27,7 @@ async function runSeed(seed: number, rules?: Partial<LandingRules>): Promise<voi
     workers: 2 + (seed % 2),
     shards: [9, 6],
     lossy: budget.losses > 0,
+    resends: ([undefined, 'narrow', 'wide'] as const)[seed % 3],
     open: async (actor) => faultyStore(store, world, actor),
     onlooker: async () => memory,
     local: async (_actor, content) => content,
@@ -53,11 +54,23 @@ describe('landing through crashes, sleeps, lost and late answers', () => {
 
   test.each<[string, Partial<LandingRules>, RegExp]>([
     ['takes any entry for its own', { isOwn: () => true }, /missing|no entry names/],
-    ['does not check that an entry follows from those before', { valid: () => true }, /visible twice/],
+    [
+      'does not check that an entry follows from those before',
+      { valid: () => true },
+      /visible twice|taken for lost|landed twice/,
+    ],
     [
       'lets rejected rows be replayed that were replayed before',
       { valid: (state, entry, ...rest) => entry.kind === 'replay' || valid(state, entry, ...rest) },
       /visible twice/,
+    ],
+    [
+      'does not heed that event ids came to be known since',
+      {
+        valid: (state, entry, ...rest) =>
+          valid(state, 'dedupe' in entry ? { ...entry, dedupe: undefined as never } : entry, ...rest),
+      },
+      /has landed twice/,
     ],
     [
       'does not heed that a sweep condemned a nonce',

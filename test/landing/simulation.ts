@@ -12,6 +12,7 @@ import type { RejectedFile } from '../../src/model/data-file.ts';
 import { asOffset, asShard, asStreamId, type Offset, type ShardIndex } from '../../src/model/stream.ts';
 import type { LakeStore, StageHandle } from '../../src/ports/lake-store.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { judgeEvents, knownFiles, type Resends, type Sieve, sieveOf } from './simulated-ids.ts';
 import type { Actor, World } from '../faults/lake/world.ts';
 
 export interface Simulation {
@@ -23,6 +24,8 @@ export interface Simulation {
   readonly tuning?: Partial<LandingTuning>;
   /** Whether the store may have lost a stage; without that, nobody may conclude that one is lost. */
   readonly lossy: boolean;
+  /** Whether records tell of events by id, some of them again, and duplicates are dropped. */
+  readonly resends?: Resends | undefined;
   /** The lake as one process sees it. */
   open(actor: Actor): Promise<LakeStore>;
   /** The lake as an onlooker sees it, without faults. */
@@ -117,12 +120,14 @@ interface Made {
 }
 
 /** Record `shard:offset` lies in partition offset % 3, of which the last is of rejected rows. */
-function makeRange(ranges: Made['ranges']): Made {
+function makeRange(ranges: Made['ranges'], sieve?: Sieve): Made {
   const parts = new Map<string, string[]>();
   for (const [shard, { from, to }] of ranges) {
     for (let offset = from as number; offset < to; offset++) {
       const key = offset % 3 === 2 ? 'rejected' : `hour=${offset % 3}`;
-      parts.set(key, [...(parts.get(key) ?? []), `${shard}:${offset}`]);
+      const record = `${shard}:${offset}`;
+      if (key !== 'rejected' && sieve?.landing([record]).length === 0) continue;
+      parts.set(key, [...(parts.get(key) ?? []), record]);
     }
   }
   return { ranges, files: [...parts].map(([key, ids]) => ({ key, ids })) };
@@ -175,15 +180,31 @@ async function landOnce(simulation: Simulation, actor: Actor, log: LandingLog): 
     if (to > from && world.chance(0.7)) ranges.set(asShard(shard), { from, to: asOffset(to) });
   }
   const nonce = log.nonce();
-  const { files } = makeRange(ranges);
+  const { known } = log.view();
+  const sieve = await sieveFor(simulation, log);
+  const { files } = makeRange(ranges, sieve);
   const staged = await stageAll(simulation, actor, (file) => log.stage(nonce, file), { nonce, files });
-  const draft = { nonce, ranges, planVersion: 1, ...staged, extraRows: 0, lateRows: 0, watermarkMs: 500 };
+  const keys = await writeKeys(log, sieve?.keys(nonce, known.last));
+  const draft = { nonce, ranges, planVersion: 1, ...staged, extraRows: 0, lateRows: 0, watermarkMs: 500, ...keys };
   try {
     await log.commit(draft);
   } catch (error) {
     if (!isLakewardError(error, 'lake-unavailable') || world.chance(0.5)) throw error;
     await log.commit(draft);
   }
+}
+
+async function sieveFor({ resends }: Simulation, log: LandingLog, ofReplay = false): Promise<Sieve | undefined> {
+  if (resends === undefined) return undefined;
+  return sieveOf(resends, knownFiles(resends, log.view().known), (file) => log.readKeys(file), ofReplay);
+}
+
+async function writeKeys(
+  log: LandingLog,
+  keys: ReturnType<Sieve['keys']> | undefined,
+): Promise<{ dedupe?: ReturnType<Sieve['keys']>['dedupe'] }> {
+  for (const file of keys?.write ?? []) await log.writeKeys(file);
+  return keys === undefined ? {} : { dedupe: keys.dedupe };
 }
 
 /** Takes some files of rejected rows; most of their rows land, some stay rejected. */
@@ -193,6 +214,8 @@ async function replayOnce(
   { log, store }: { log: LandingLog; store: LakeStore },
 ): Promise<void> {
   const { world } = simulation;
+  const { known } = log.view();
+  const sieve = await sieveFor(simulation, log, true);
   const removed: RejectedFile[] = [];
   const ids: string[] = [];
   for (const file of (await log.rejectedFiles({ limit: 10 })).items) {
@@ -207,10 +230,15 @@ async function replayOnce(
   if (landed.length === 0) return;
   const nonce = log.nonce();
   const kept = ids.filter((id) => !landed.includes(id));
-  const files = [{ key: 'hour=9', ids: landed }, ...(kept.length === 0 ? [] : [{ key: 'rejected', ids: kept }])];
+  const parts = [
+    { key: 'hour=9', ids: sieve === undefined ? landed : sieve.landing(landed) },
+    { key: 'rejected', ids: kept },
+  ];
+  const files = parts.filter((part) => part.ids.length > 0);
   const staged = await stageAll(simulation, actor, (file) => log.stage(nonce, file), { nonce, files });
   const replayed = [{ code: 'not-json' as const, rows: landed.length }];
-  await log.commitReplay({ nonce, planVersion: 1, removed, replayed, ...staged, extraRows: 0, lateRows: 0 });
+  const keys = await writeKeys(log, sieve?.keys(nonce, known.last));
+  await log.commitReplay({ nonce, planVersion: 1, removed, replayed, ...staged, extraRows: 0, lateRows: 0, ...keys });
 }
 
 async function rebuild(
@@ -220,11 +248,13 @@ async function rebuild(
 ): Promise<Awaited<ReturnType<typeof stageAll>>> {
   if (!simulation.lossy) throw new Error('a stage is taken for lost, and the store lost none');
   const keys = new Set([...lost.files.map((file) => file.partition), ...lost.rejected.map(() => 'rejected')]);
-  const files = makeRange(new Map(lost.ranges)).files.filter(({ key }) => keys.has(key));
+  const { resends } = simulation;
+  const before = resends && (await sieveOf(resends, lost.dedupe?.files ?? [], (file) => lost.keys(file)));
+  const files = makeRange(new Map(lost.ranges), before).files.filter(({ key }) => keys.has(key));
   return stageAll(simulation, actor, (file) => lost.stage(file), { nonce: lost.nonce, files });
 }
 
-/** Every record is in exactly one visible file: of data or of rejected rows. */
+/** Every record is in exactly one visible file, of data or of rejected rows, unless its event has landed as another record. */
 async function judge(simulation: Simulation): Promise<void> {
   const store = await simulation.onlooker();
   const visible = new Map<string, LakePath>();
@@ -242,9 +272,13 @@ async function judge(simulation: Simulation): Promise<void> {
       after = page.next;
     }
   }
+  const { resends } = simulation;
+  const data = [...visible].filter(([, path]) => path.startsWith('d/')).map(([id]) => id);
+  const isDuplicate = resends === undefined ? () => false : judgeEvents(resends, data);
   for (const [shard, total] of simulation.shards.entries()) {
     for (let offset = 0; offset < total; offset++) {
-      if (!visible.delete(`${shard}:${offset}`)) throw new Error(`record ${shard}:${offset} is missing`);
+      const record = `${shard}:${offset}`;
+      if (!visible.delete(record) && !isDuplicate(record)) throw new Error(`record ${record} is missing`);
     }
   }
   if (visible.size > 0) throw new Error(`records that never were: ${[...visible.keys()].join()}`);
