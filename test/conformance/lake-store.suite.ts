@@ -163,29 +163,26 @@ function listTests(within: Within): void {
     within(async ({ store }) => {
       const segment = fc.constantFrom('a', 'b', 'a-', 'a.', 'b=1', 'ü', '~');
       const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
+      // Any text but one that makes a component no path has: some stores refuse to look for those.
+      const cutOff = fc.string({ maxLength: 2 }).filter((cut) => !/^\/|\/\/|(^|\/)\.{1,2}($|\/)/.test(cut));
       let round = 0;
       await fc.assert(
-        fc.asyncProperty(
-          fc.uniqueArray(path, { maxLength: 12 }),
-          path,
-          fc.string({ maxLength: 2 }),
-          async (...given) => {
-            const [paths, cursor, cut] = given;
-            const top = `r${round++}`;
-            // A path that is a folder for another cannot be a file.
-            const files = paths.filter((one) => !paths.some((other) => other.startsWith(`${one}/`)));
-            for (const file of files) await store.create(lakePath(`${top}/${file}`), text(''));
-            const wanted = files
-              .map((file) => `${top}/${file}`)
-              .filter((file) => file.startsWith(`${top}/${cut}`))
-              .sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
-            expect((await all(store, `${top}/${cut}`, 2)).map((file) => file.path)).toEqual(wanted);
-            const after = lakePath(`${top}/${cursor}`);
-            expect((await store.list(`${top}/${cut}`, { after })).files.map((file) => file.path)).toEqual(
-              wanted.filter((file) => Buffer.compare(Buffer.from(file), Buffer.from(after)) > 0),
-            );
-          },
-        ),
+        fc.asyncProperty(fc.uniqueArray(path, { maxLength: 12 }), path, cutOff, async (...given) => {
+          const [paths, cursor, cut] = given;
+          const top = `r${round++}`;
+          // A path that is a folder for another cannot be a file.
+          const files = paths.filter((one) => !paths.some((other) => other.startsWith(`${one}/`)));
+          for (const file of files) await store.create(lakePath(`${top}/${file}`), text(''));
+          const wanted = files
+            .map((file) => `${top}/${file}`)
+            .filter((file) => file.startsWith(`${top}/${cut}`))
+            .sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
+          expect((await all(store, `${top}/${cut}`, 2)).map((file) => file.path)).toEqual(wanted);
+          const after = lakePath(`${top}/${cursor}`);
+          expect((await store.list(`${top}/${cut}`, { after })).files.map((file) => file.path)).toEqual(
+            wanted.filter((file) => Buffer.compare(Buffer.from(file), Buffer.from(after)) > 0),
+          );
+        }),
         { numRuns: 25 },
       );
     }));

@@ -22,7 +22,7 @@ import { lakePath } from '../../src/model/lake-path.ts';
 import { type ObjectSettings, STORAGE_CLASSES } from '../../src/model/object-settings.ts';
 import type { LakeStore, StageHandle } from '../../src/ports/lake-store.ts';
 import { aFlow, aPlace, flush, must, put, startIn } from '../hostile/running-server.ts';
-import { describeOnS3, s3Kinds, type TestS3 } from './servers.ts';
+import { describeOnS3, type TestS3 } from './servers.ts';
 
 const clock = systemClock();
 let folder: string;
@@ -80,134 +80,132 @@ async function tagsOf({ client }: TestS3, Bucket: string, Key: string): Promise<
   return Object.fromEntries(TagSet.map(({ Key: key = '', Value = '' }) => [key, Value]));
 }
 
-for (const kind of s3Kinds('moto')) {
-  await describeOnS3(kind, `objects of a delivery on ${kind}`, (s3) => {
-    test('get class, tags, metadata and encryption with the copy to their final place, whoever publishes', async () => {
-      const bucket = await s3().bucket();
-      const object: ObjectSettings = {
-        storageClass: 'GLACIER_IR',
-        tags: { team: 'web shop', of: 'd/year=2026' },
-        metadata: { rows: '4', schema: 'v1' },
-        encryption: { kind: 'kms', keyId: 'alias/lake', bucketKey: true },
-        acl: 'bucket-owner-full-control',
-      };
-      const handle = await stage(storeOn(s3(), bucket).store, object);
-      const staged = await head(s3(), bucket, handle.staged);
-      expect(staged).toMatchObject({ ServerSideEncryption: 'aws:kms', Metadata: {} });
-      expect(staged.StorageClass).toBeUndefined();
-      expect(await tagsOf(s3(), bucket, handle.staged)).toEqual({});
+await describeOnS3('moto', 'objects of a delivery on moto', (s3) => {
+  test('get class, tags, metadata and encryption with the copy to their final place, whoever publishes', async () => {
+    const bucket = await s3().bucket();
+    const object: ObjectSettings = {
+      storageClass: 'GLACIER_IR',
+      tags: { team: 'web shop', of: 'd/year=2026' },
+      metadata: { rows: '4', schema: 'v1' },
+      encryption: { kind: 'kms', keyId: 'alias/lake', bucketKey: true },
+      acl: 'bucket-owner-full-control',
+    };
+    const handle = await stage(storeOn(s3(), bucket).store, object);
+    const staged = await head(s3(), bucket, handle.staged);
+    expect(staged).toMatchObject({ ServerSideEncryption: 'aws:kms', Metadata: {} });
+    expect(staged.StorageClass).toBeUndefined();
+    expect(await tagsOf(s3(), bucket, handle.staged)).toEqual({});
 
-      expect(await storeOn(s3(), bucket).store.publish(stored(handle))).toBe('published');
-      expect(await head(s3(), bucket, handle.final)).toMatchObject({
-        StorageClass: 'GLACIER_IR',
-        Metadata: { rows: '4', schema: 'v1' },
-        ServerSideEncryption: 'aws:kms',
-        SSEKMSKeyId: 'alias/lake',
-        BucketKeyEnabled: true,
-      });
-      expect(await tagsOf(s3(), bucket, handle.final)).toEqual(object.tags);
+    expect(await storeOn(s3(), bucket).store.publish(stored(handle))).toBe('published');
+    expect(await head(s3(), bucket, handle.final)).toMatchObject({
+      StorageClass: 'GLACIER_IR',
+      Metadata: { rows: '4', schema: 'v1' },
+      ServerSideEncryption: 'aws:kms',
+      SSEKMSKeyId: 'alias/lake',
+      BucketKeyEnabled: true,
     });
-
-    test.each(STORAGE_CLASSES)('land in the class %s', async (storageClass) => {
-      const bucket = await s3().bucket();
-      const { store } = storeOn(s3(), bucket);
-      const handle = await stage(store, { storageClass });
-      await store.publish(handle);
-      const { Contents } = await s3().client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'd/' }));
-      expect(Contents?.map((it) => it.StorageClass)).toEqual([storageClass]);
-    });
-
-    test('are as the bucket has it when the delivery says nothing', async () => {
-      const bucket = await s3().bucket();
-      const { store, sent } = storeOn(s3(), bucket);
-      await store.publish(await stage(store));
-      const names = sent.flatMap(({ input }) => Object.keys(input));
-      expect(names.filter((name) => /Class|Tag|Metadata|Encryption|SSE|ACL|Owner/.test(name))).toEqual([]);
-    });
-
-    test('name the account the bucket must belong to in every request that writes', async () => {
-      const bucket = await s3().bucket();
-      const { store, sent } = storeOn(s3(), bucket);
-      await store.publish(await stage(store, { bucketOwner: '123456789012' }));
-      const written = sent.filter(({ name }) => /^(Put|Copy)Object/.test(name));
-      expect(written.map(({ name }) => name.slice(0, 3))).toEqual(['Put', 'Cop', 'Put', 'Cop']);
-      for (const { name, input } of written) {
-        expect(input).toMatchObject({ ExpectedBucketOwner: '123456789012' });
-        if (name.startsWith('Copy')) expect(input).toMatchObject({ ExpectedSourceBucketOwner: '123456789012' });
-      }
-    });
-
-    test('with a key of the customer are copied after a restart and a change of keys, and need it', async () => {
-      const bucket = await s3().bucket();
-      const object: ObjectSettings = { encryption: { kind: 'customer', key: '2025' } };
-      const before = storeOn(s3(), bucket, { '2025': 1 });
-      const handle = await stage(before.store, object);
-      expect(JSON.stringify(handle)).not.toContain(Buffer.alloc(32, 1).toString('base64'));
-
-      const without = storeOn(s3(), bucket, { '2026': 2 });
-      await expect(without.store.publish(stored(handle))).rejects.toMatchObject({ code: 'key-missing' });
-      expect(without.sent).toEqual([]);
-
-      const after = storeOn(s3(), bucket, { '2026': 2, '2025': 1 });
-      expect(await after.store.publish(stored(handle))).toBe('published');
-      const key = Buffer.alloc(32, 1).toString('base64');
-      const copy = after.sent.find(({ name }) => name.startsWith('CopyObject'))?.input;
-      expect(copy).toMatchObject({ SSECustomerKey: key, CopySourceSSECustomerKey: key });
-    });
-
-    test('land so in a versioned bucket too, and leave no version of their stage', async () => {
-      const Bucket = `versions-${files}`;
-      await s3().client.send(new CreateBucketCommand({ Bucket }));
-      const on = { Status: 'Enabled' as const };
-      await s3().client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: on }));
-      const { store } = storeOn(s3(), Bucket);
-      const handle = await stage(store, { tags: { a: 'b' }, storageClass: 'STANDARD_IA' });
-      expect(handle.versionId).toMatch(/./);
-      await store.publish(stored(handle));
-      expect(await head(s3(), Bucket, handle.final)).toMatchObject({ StorageClass: 'STANDARD_IA' });
-      expect((await store.list('')).files.map(({ path }) => path)).toEqual([handle.final]);
-    });
-
-    test('of a whole server are what its delivery says, fields filled in', async () => {
-      vi.stubEnv('AWS_ACCESS_KEY_ID', s3().credentials.accessKeyId);
-      vi.stubEnv('AWS_SECRET_ACCESS_KEY', s3().credentials.secretAccessKey);
-      const bucket = await s3().bucket();
-      const at = { bucket, region: s3().region, endpoint: s3().endpoint, pathStyle: true };
-      const place = await aPlace({ lake: { folder: undefined, s3: at } });
-      const server = await startIn(place);
-      try {
-        const { url } = server.address;
-        const object = {
-          storageClass: 'ONEZONE_IA',
-          tags: { of: '{delivery} of {stream}', part: '{partition}' },
-          metadata: { rows: '{rows}', plan: '{plan}', format: '{format}' },
-          encryption: 's3',
-        };
-        await aFlow(url, { object, format: 'csv', layout: 'p={p}/', eventTime: 'at' });
-        const now = new Date().toISOString();
-        await put(url, [{ id: 1, p: 'x y', at: now }, { id: 2, p: 'x y', at: now }, { id: 'without a time' }]);
-        await flush(url);
-        const files = await must<{ items: { path: string }[] }>(`${url}/v1/deliveries/d/files`, 'GET');
-        const path = files.items[0]?.path ?? '';
-        expect(await head(s3(), bucket, path)).toMatchObject({
-          StorageClass: 'ONEZONE_IA',
-          ServerSideEncryption: 'AES256',
-          Metadata: { rows: '2', plan: '1', format: 'csv' },
-        });
-        expect(await tagsOf(s3(), bucket, path)).toEqual({ of: 'd of s', part: 'p=x_20y' });
-        const { Contents = [] } = await s3().client.send(
-          new ListObjectsV2Command({ Bucket: bucket, Prefix: '_rejected/' }),
-        );
-        expect(Contents.map((it) => it.StorageClass)).toEqual(['STANDARD']);
-        const rejected = await head(s3(), bucket, Contents[0]?.Key ?? '');
-        expect(rejected).toMatchObject({ ServerSideEncryption: 'AES256', Metadata: { rows: '1', format: 'ndjson' } });
-      } finally {
-        await server.close('the test ends');
-        await place.dispose();
-      }
-    }, 60_000);
+    expect(await tagsOf(s3(), bucket, handle.final)).toEqual(object.tags);
   });
-}
+
+  test.each(STORAGE_CLASSES)('land in the class %s', async (storageClass) => {
+    const bucket = await s3().bucket();
+    const { store } = storeOn(s3(), bucket);
+    const handle = await stage(store, { storageClass });
+    await store.publish(handle);
+    const { Contents } = await s3().client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'd/' }));
+    expect(Contents?.map((it) => it.StorageClass)).toEqual([storageClass]);
+  });
+
+  test('are as the bucket has it when the delivery says nothing', async () => {
+    const bucket = await s3().bucket();
+    const { store, sent } = storeOn(s3(), bucket);
+    await store.publish(await stage(store));
+    const names = sent.flatMap(({ input }) => Object.keys(input));
+    expect(names.filter((name) => /Class|Tag|Metadata|Encryption|SSE|ACL|Owner/.test(name))).toEqual([]);
+  });
+
+  test('name the account the bucket must belong to in every request that writes', async () => {
+    const bucket = await s3().bucket();
+    const { store, sent } = storeOn(s3(), bucket);
+    await store.publish(await stage(store, { bucketOwner: '123456789012' }));
+    const written = sent.filter(({ name }) => /^(Put|Copy)Object/.test(name));
+    expect(written.map(({ name }) => name.slice(0, 3))).toEqual(['Put', 'Cop', 'Put', 'Cop']);
+    for (const { name, input } of written) {
+      expect(input).toMatchObject({ ExpectedBucketOwner: '123456789012' });
+      if (name.startsWith('Copy')) expect(input).toMatchObject({ ExpectedSourceBucketOwner: '123456789012' });
+    }
+  });
+
+  test('with a key of the customer are copied after a restart and a change of keys, and need it', async () => {
+    const bucket = await s3().bucket();
+    const object: ObjectSettings = { encryption: { kind: 'customer', key: '2025' } };
+    const before = storeOn(s3(), bucket, { '2025': 1 });
+    const handle = await stage(before.store, object);
+    expect(JSON.stringify(handle)).not.toContain(Buffer.alloc(32, 1).toString('base64'));
+
+    const without = storeOn(s3(), bucket, { '2026': 2 });
+    await expect(without.store.publish(stored(handle))).rejects.toMatchObject({ code: 'key-missing' });
+    expect(without.sent).toEqual([]);
+
+    const after = storeOn(s3(), bucket, { '2026': 2, '2025': 1 });
+    expect(await after.store.publish(stored(handle))).toBe('published');
+    const key = Buffer.alloc(32, 1).toString('base64');
+    const copy = after.sent.find(({ name }) => name.startsWith('CopyObject'))?.input;
+    expect(copy).toMatchObject({ SSECustomerKey: key, CopySourceSSECustomerKey: key });
+  });
+
+  test('land so in a versioned bucket too, and leave no version of their stage', async () => {
+    const Bucket = `versions-${files}`;
+    await s3().client.send(new CreateBucketCommand({ Bucket }));
+    const on = { Status: 'Enabled' as const };
+    await s3().client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: on }));
+    const { store } = storeOn(s3(), Bucket);
+    const handle = await stage(store, { tags: { a: 'b' }, storageClass: 'STANDARD_IA' });
+    expect(handle.versionId).toMatch(/./);
+    await store.publish(stored(handle));
+    expect(await head(s3(), Bucket, handle.final)).toMatchObject({ StorageClass: 'STANDARD_IA' });
+    expect((await store.list('')).files.map(({ path }) => path)).toEqual([handle.final]);
+  });
+
+  test('of a whole server are what its delivery says, fields filled in', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', s3().credentials.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', s3().credentials.secretAccessKey);
+    const bucket = await s3().bucket();
+    const at = { bucket, region: s3().region, endpoint: s3().endpoint, pathStyle: true };
+    const place = await aPlace({ lake: { folder: undefined, s3: at } });
+    const server = await startIn(place);
+    try {
+      const { url } = server.address;
+      const object = {
+        storageClass: 'ONEZONE_IA',
+        tags: { of: '{delivery} of {stream}', part: '{partition}' },
+        metadata: { rows: '{rows}', plan: '{plan}', format: '{format}' },
+        encryption: 's3',
+      };
+      await aFlow(url, { object, format: 'csv', layout: 'p={p}/', eventTime: 'at' });
+      const now = new Date().toISOString();
+      await put(url, [{ id: 1, p: 'x y', at: now }, { id: 2, p: 'x y', at: now }, { id: 'without a time' }]);
+      await flush(url);
+      const files = await must<{ items: { path: string }[] }>(`${url}/v1/deliveries/d/files`, 'GET');
+      const path = files.items[0]?.path ?? '';
+      expect(await head(s3(), bucket, path)).toMatchObject({
+        StorageClass: 'ONEZONE_IA',
+        ServerSideEncryption: 'AES256',
+        Metadata: { rows: '2', plan: '1', format: 'csv' },
+      });
+      expect(await tagsOf(s3(), bucket, path)).toEqual({ of: 'd of s', part: 'p=x_20y' });
+      const { Contents = [] } = await s3().client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: '_rejected/' }),
+      );
+      expect(Contents.map((it) => it.StorageClass)).toEqual(['STANDARD']);
+      const rejected = await head(s3(), bucket, Contents[0]?.Key ?? '');
+      expect(rejected).toMatchObject({ ServerSideEncryption: 'AES256', Metadata: { rows: '1', format: 'ndjson' } });
+    } finally {
+      await server.close('the test ends');
+      await place.dispose();
+    }
+  }, 60_000);
+});
 
 describe('an object that was stored with a key of the customer', () => {
   let server: Server;

@@ -1,4 +1,4 @@
-/** `npm run test:s3 -- minio`: installs the named S3 server when needed and runs every test on S3 against it. */
+/** `npm run test:s3 -- minio`: installs the named S3 server when needed and runs every test on S3 that asks for no particular server against it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { install, S3_KINDS } from '../../infra/dev/s3-install.ts';
