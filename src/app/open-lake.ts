@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLake } from '../landing/lake-identity.ts';
 import { probeLake } from '../landing/probe.ts';
-import { isLakewardError } from '../model/errors.ts';
+import { isLakewardError, LakewardError } from '../model/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import type { Log } from '../ports/telemetry.ts';
@@ -46,9 +46,16 @@ async function checkConditions(lake: LakeStore, { place, scratchFolder, clock, l
   try {
     await probe(lake, scratchFolder, clock);
   } catch (error) {
-    if (place.guarantee === 'exactly-once' || !isLakewardError(error, 'lake-unsuitable')) throw error;
+    if (!isLakewardError(error, 'lake-unsuitable')) throw error;
+    if (place.guarantee === 'exactly-once') throw place.probesAlways ? withWayOut(error) : error;
     log.warn('rows may land twice in this lake', { lake: place.location, reason: error.message });
   }
+}
+
+/** A folder has no such way: nothing but its file system can break a condition. */
+function withWayOut(error: LakewardError): LakewardError {
+  const way = 'use another store, or take it as it is with lake.s3.guarantee: at-least-once';
+  return new LakewardError('lake-unsuitable', `${error.message}; ${way}`, { cause: error });
 }
 
 async function probe(lake: LakeStore, scratchFolder: string, clock: Clock): Promise<void> {

@@ -40,7 +40,8 @@ async function serveUntilEnd(call: Invocation): Promise<number> {
   const { url } = server.address;
   if (call.terminal.json) call.terminal.document(server.address);
   else call.terminal.data(`lakeward on ${url}, ready after ${duration(call.clock.monotonicMs() - startedMs)}`);
-  call.terminal.next(`lakeward stream create clicks${url.endsWith(':4567') ? '' : ` --url ${url}`}`);
+  const step = config.streams.length === 0 ? 'stream create clicks' : 'status';
+  call.terminal.next(`lakeward ${step}${url.endsWith(':4567') ? '' : ` --url ${url}`}`);
   await untilAborted(call.signal);
   call.terminal.say('stopping: finishing requests, landing what waits');
   await server.close(call.signal.reason instanceof Error ? call.signal.reason.message : 'asked to stop');

@@ -121,7 +121,7 @@ export const ERRORS = {
   'lake-unsuitable': {
     status: 500,
     retryable: false,
-    meaning: 'The lake store lacks an operation that exactly-once needs; use another store.',
+    meaning: 'The lake store cannot do what is asked of it; the message names it. For landing exactly once use another store.',
   },
   'landing-log-damaged': {
     status: 500,

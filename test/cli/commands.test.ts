@@ -181,12 +181,21 @@ test('an edited record keeps its digits and its text', () => {
 test('a delivery is updated option by option, paused, resumed, described and deleted', async () => {
   const [updated] = await json('delivery update hourly --flush-age 2m --flush-records 500');
   expect(updated).toMatchObject({ spec: { flush: { ageMs: 120_000, records: 500 }, eventTime: { field: 'time' } } });
+  const file = join(server.folder, 'change.json');
+  const transform = { where: 'product IS NOT NULL', drop: ['_extra'] };
+  await writeFile(file, JSON.stringify({ transform }));
+  expect(await json(`delivery update hourly --file ${file}`)).toMatchObject([{ spec: { transform } }]);
+  expect((await on('delivery describe hourly')).stdout).toContain(`transform    ${JSON.stringify(transform)}\n`);
+  await writeFile(file, '{"transform":null}');
+  const [bare] = await json<{ spec: object }>(`delivery update hourly --file ${file}`);
+  expect(bare?.spec).not.toHaveProperty('transform');
   expect(await json('delivery pause hourly')).toMatchObject([{ state: 'paused' }]);
   expect((await on('delivery list')).stdout).toMatch(/hourly +clicks +paused +parquet +241 /);
   expect(await json('delivery resume hourly')).toMatchObject([{ state: 'running' }]);
   const described = await on('delivery describe hourly');
   expect(described.stdout).toMatch(/landed +241 rows/);
-  expect(described.stderr).toContain('lakeward rejected list hourly');
+  // Its only rejected row has landed by a replay.
+  expect(described.stderr).toContain('lakeward lake ls hourly');
   expect((await on('delivery delete hourly')).stdout).toContain('its landing log stay');
   const gone = await on('delivery describe hourly');
   expect(gone.code).toBe(EXIT.failed);

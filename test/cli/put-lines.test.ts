@@ -143,7 +143,7 @@ describe('put against a server that answers by script', () => {
 });
 
 describe('flush of much', () => {
-  const status = { spec: { name: 'd' }, state: 'running', rows: 500, files: 1, rejectedRows: 0 };
+  const status = { spec: { name: 'd' }, state: 'running', rows: 500, files: 1, rejects: { openRows: 0 } };
 
   test('shows on a terminal how far it is, and leaves a clean line behind', async () => {
     let answerFlush: (() => void) | undefined;

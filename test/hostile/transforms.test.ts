@@ -157,6 +157,8 @@ describe('an expression', () => {
     expect(told.size).toBe(HARMFUL.length);
     for (const sql of NO_COLUMNS)
       expect(await refusal({ columns: { c: sql } })).toMatch(/^columns\.c: there is no column '/);
+    for (const sql of ['a; DROP TABLE t', 'a; SELECT 1', 'a, b'])
+      expect(await refusal({ columns: { c: sql } })).toContain('it is not one expression');
     for (const where of ["read_text('/etc/passwd') <> ''", 'true; SELECT 1', '(SELECT true)', 'random() < 0.5'])
       expect((await problemsOf({ where })).map(({ path }) => path)).toEqual(['where']);
   });

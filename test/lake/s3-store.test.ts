@@ -1,7 +1,9 @@
+import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { s3Failure } from '../../src/lake/s3/failures.ts';
 import { connectS3 } from '../../src/lake/s3/s3-client.ts';
 import type { LakewardError } from '../../src/model/errors.ts';
 import { type LakePath, lakePath } from '../../src/model/lake-path.ts';
@@ -11,6 +13,7 @@ import { type Answer, refuses, says, type ScriptedS3, scriptedS3 } from './s3-an
 const path = lakePath('a/b');
 const bytes = new TextEncoder().encode('content');
 const handle: StageHandle = { staged: lakePath('s/1'), final: lakePath('d/1'), bytes: 7, checksum: '9c5cd1d0' };
+const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
 const silence: Answer = () => undefined;
 
 const opened: ScriptedS3[] = [];
@@ -39,6 +42,7 @@ describe('what S3 refuses is told with its code and what to do', () => {
     [400, 'AuthorizationHeaderMalformed', {}, 'set lake.s3.region'],
     [403, 'RequestTimeTooSkewed', {}, 'set the clock'],
     [403, 'InvalidAccessKeyId', {}, 'check the access key'],
+    [404, 'XAdminUserNotFound', {}, 'check the access key'],
     [403, 'SignatureDoesNotMatch', {}, 'check the access key, the secret'],
     [400, 'ExpiredToken', {}, 'renew them'],
     [403, 'InvalidObjectState', {}, 'restore it'],
@@ -56,6 +60,21 @@ describe('what S3 refuses is told with its code and what to do', () => {
       await expect(call()).rejects.toMatchObject({ ...failure, details: { s3Code: code, refused: true } });
     }
     expect(asked).toHaveLength(calls.length);
+  });
+
+  test('a region that is missing or impossible is told before anything is sent', async () => {
+    for (const region of ['', 'eu west']) {
+      const client = new S3Client({
+        region: () => Promise.resolve(region),
+        endpoint: 'http://127.0.0.1:1',
+        credentials,
+      });
+      const refusal = await client.send(new HeadBucketCommand({ Bucket: 'b' })).catch((error: unknown) => error);
+      expect(s3Failure(refusal, 'list').message).toContain('set lake.s3.region or AWS_REGION');
+      client.destroy();
+    }
+    // What the chain says that finds none.
+    expect(s3Failure(new Error('Region is missing'), 'list').message).toContain('set lake.s3.region or AWS_REGION');
   });
 
   test('a request to slow down, in its two forms, is marked so, and sent once', async () => {

@@ -18,7 +18,11 @@ export const deliveryCreate: Command = {
       about:
         'earliest (default), latest or a time like 2026-11-22T10:00:00Z; no effect when this name has landed this stream before',
     },
-    file: { value: 'json', about: 'read the specification from this file; options go before it' },
+    file: {
+      value: 'json',
+      about:
+        'read the specification from this file, the only way to give transform, object and lifecycle; options win over it',
+    },
     ...CHANGEABLE_OPTIONS,
   },
   examples: [

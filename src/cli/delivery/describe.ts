@@ -14,7 +14,7 @@ export const deliveryDescribe: Command = {
     const status = await call.client().get<DeliveryStatus>(deliveryPath(call.argument(0)), call.signal);
     if (call.terminal.json) call.terminal.document(status);
     else for (const line of details(status, call.clock.nowMs())) call.terminal.data(line);
-    if (status.rejectedRows > 0) call.terminal.next(`lakeward rejected list ${status.spec.name}`);
+    if (status.rejects.openRows > 0) call.terminal.next(`lakeward rejected list ${status.spec.name}`);
     else call.terminal.next(`lakeward lake ls ${status.spec.name}`);
     return EXIT.ok;
   },

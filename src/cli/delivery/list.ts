@@ -31,6 +31,8 @@ export const deliveryList: Command = {
 
 /** Counts that are zero where all is well; a column each where they are not. */
 const ODD = [
+  ['skipped', ({ rejects }: DeliveryStatus) => rejects.skippedRows],
+  ['filtered', ({ filteredRows }: DeliveryStatus) => filteredRows],
   ['late', ({ lateRows }: DeliveryStatus) => lateRows],
   ['duplicate', ({ duplicateRows }: DeliveryStatus) => duplicateRows],
   ['no id', ({ unkeyedRows }: DeliveryStatus) => unkeyedRows],
@@ -49,7 +51,7 @@ export function deliveryTable(deliveries: readonly DeliveryStatus[], nowMs: numb
     status.spec.format,
     count(status.rows),
     count(status.files),
-    count(status.rejectedRows),
+    count(status.rejects.openRows),
     ...odd.map(([, of]) => count(of(status))),
     count(status.pending.records),
     ageText(status.pending.oldestArrivalMs, nowMs),

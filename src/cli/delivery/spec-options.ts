@@ -113,11 +113,12 @@ export function writtenForm(spec: DeliverySpec): WrittenSpec {
   };
 }
 
-/** The second laid over the first; flush limits one by one. Another format takes its own default codec. */
+/** The second laid over the first, `null` takes a key away; flush limits one by one. Another format takes its own default codec. */
 export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
   const result: Record<string, unknown> = { ...base, ...change };
-  if (change['flush'] !== undefined) result['flush'] = { ...(base['flush'] as object), ...(change['flush'] as object) };
-  if (change['rejects'] !== undefined) {
+  for (const key of Object.keys(change)) if (change[key] === null) delete result[key];
+  if (isGiven(change['flush'])) result['flush'] = { ...(base['flush'] as object), ...(change['flush'] as object) };
+  if (isGiven(change['rejects'])) {
     result['rejects'] = { ...(base['rejects'] as object | undefined), ...(change['rejects'] as object) };
   }
   if (change['format'] !== undefined && change['format'] !== base['format'] && change['compression'] === undefined) {
@@ -164,4 +165,8 @@ async function schema(text: string | undefined): Promise<unknown> {
 
 function present(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }

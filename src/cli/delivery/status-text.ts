@@ -2,6 +2,7 @@
  * A delivery's status as lines of text: what several commands print after they did something to it.
  */
 import type { DeliveryStatus } from '../../app/control-answers.ts';
+import type { LifecycleStep } from '../../model/object-settings.ts';
 import type { Invocation } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { troubleLines } from './list.ts';
@@ -23,7 +24,8 @@ export function printOutcome(call: Invocation, status: DeliveryStatus, outcome: 
 
 function summary(status: DeliveryStatus): string {
   const landed = `${plural(status.rows, 'row')} in ${plural(status.files, 'file')}`;
-  const rejected = status.rejectedRows === 0 ? '' : `, ${count(status.rejectedRows)} rejected`;
+  const open = status.rejects.openRows;
+  const rejected = open === 0 ? '' : `, ${count(open)} rejected`;
   return `${status.state}, ${landed}${rejected}, ${plural(status.pending.records, 'record')} waiting`;
 }
 
@@ -73,6 +75,20 @@ function dedupeFacts({ spec, dedupe, duplicateRows, unkeyedRows }: DeliveryStatu
   ];
 }
 
+/** What becomes of rows and files on their way, where anything does. */
+function keepingFacts({ transform, object, lifecycle }: DeliveryStatus['spec']): (readonly [string, string])[] {
+  const facts: (readonly [string, string])[] = [];
+  if (transform !== undefined) facts.push(['transform', JSON.stringify(transform)]);
+  if (object !== undefined) facts.push(['object', JSON.stringify(object)]);
+  if (lifecycle !== undefined) facts.push(['lifecycle', lifecycle.map(stepText).join(', ')]);
+  return facts;
+}
+
+function stepText(step: LifecycleStep): string {
+  const some = step.tags === undefined ? '' : ` where ${JSON.stringify(step.tags)}`;
+  return `${'to' in step ? step.to : 'expire'} after ${step.afterDays} d${some}`;
+}
+
 function schemaText({ spec: { schema }, planVersion, follows }: DeliveryStatus): string {
   const columns = `columns version ${planVersion}`;
   if (schema === 'auto') return `auto, ${columns}`;
@@ -98,6 +114,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['schema', schemaText(status)],
     ...(status.follows?.refused ?? []).map(({ version, reason }) => [`version ${version}`, reason] as const),
     ['event time', event],
+    ...keepingFacts(spec),
     ['flush', `${size(spec.flush.bytes)}, ${duration(spec.flush.ageMs)} or ${plural(spec.flush.records, 'record')}`],
     ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
     ['late', plural(status.lateRows, 'row')],

@@ -10,7 +10,11 @@ export const deliveryUpdate: Command = {
   summary: 'Changes how a delivery lands from now on; landed files stay as they are',
   arguments: [{ name: 'delivery', about: 'its name' }],
   options: {
-    file: { value: 'json', about: 'read the changes from this file; options go before it' },
+    file: {
+      value: 'json',
+      about:
+        'read the changes from this file, the only way to give transform, object and lifecycle; null takes a key away; options win over it',
+    },
     ...CHANGEABLE_OPTIONS,
   },
   examples: [

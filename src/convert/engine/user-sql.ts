@@ -46,6 +46,8 @@ const CHILDREN: Readonly<Record<string, readonly string[]>> = {
   LAMBDA: ['lhs', 'expr'],
 };
 
+const NOT_ONE = 'it is not one expression';
+
 /** Why an expression is refused. */
 export class RefusedSqlError extends Error {
   constructor(reason: string) {
@@ -60,7 +62,7 @@ export async function judgedExpression(connection: DuckDBConnection, text: strin
   const only = onlyExpression(tree);
   const columns = judge(only);
   const written = await firstText(connection, 'SELECT json_deserialize_sql($1::JSON)', tree);
-  if (!written.startsWith(SELECT)) throw new RefusedSqlError('it is not one expression');
+  if (!written.startsWith(SELECT)) throw new RefusedSqlError(NOT_ONE);
   const plain = only['class'] === 'COLUMN_REF' && (only['column_names'] as unknown[]).length === 1;
   return { sql: written.slice(SELECT.length), columns, column: plain ? columns[0] : undefined };
 }
@@ -82,7 +84,11 @@ function onlyExpression(tree: string): Node {
   } catch {
     throw new RefusedSqlError('it holds a number that is too large');
   }
-  if (parsed['error'] === true) throw new RefusedSqlError(String(parsed['error_message']));
+  if (parsed['error'] === true) {
+    const message = String(parsed['error_message']);
+    // Every expression is read behind SELECT: another statement can only be one that follows it.
+    throw new RefusedSqlError(message.startsWith('Only SELECT statements') ? NOT_ONE : message);
+  }
   const statements = parsed['statements'] as readonly Node[];
   const node = statements[0]?.['node'] as Node | undefined;
   const list = (node?.['select_list'] ?? []) as readonly Node[];
@@ -97,7 +103,7 @@ function onlyExpression(tree: string): Node {
     isNothing(node['group_expressions']) &&
     isNothing(node['group_sets']) &&
     node['aggregate_handling'] === 'STANDARD_HANDLING';
-  if (!bare || list[0] === undefined) throw new RefusedSqlError('it is not one expression');
+  if (!bare || list[0] === undefined) throw new RefusedSqlError(NOT_ONE);
   return list[0];
 }
 

@@ -18,6 +18,8 @@ interface Told {
 const RIGHTS =
   'the credentials may not do this: allow s3:GetObject, s3:PutObject and s3:DeleteObject on the objects of the lake and s3:ListBucket on the bucket';
 const REGION = 'the bucket lies in another region: set lake.s3.region';
+const NO_REGION =
+  'no region was found that can be one: set lake.s3.region or AWS_REGION (us-east-1 for most stores other than AWS)';
 const CREDENTIALS = 'the store does not know these credentials: check the access key, the secret and the session token';
 const EXPIRED = 'the credentials have expired: renew them';
 const SLOW = 'the store asks to slow down; calls are spread out and repeated';
@@ -40,6 +42,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: CREDENTIALS,
   SignatureDoesNotMatch: CREDENTIALS,
   InvalidToken: CREDENTIALS,
+  XAdminUserNotFound: CREDENTIALS,
   ExpiredToken: EXPIRED,
   ExpiredTokenException: EXPIRED,
   TokenRefreshRequired: EXPIRED,
@@ -117,5 +120,6 @@ function adviceOf(error: unknown, s3Code: string, throttled: boolean): string {
   if (status === 403) return RIGHTS;
   if (status !== undefined && status >= 500) return AWAY;
   const { message } = error as Told;
+  if (typeof message === 'string' && /^Region (is missing|not accepted)/.test(message)) return NO_REGION;
   return typeof message === 'string' && message !== '' ? message : AWAY;
 }
