@@ -52,7 +52,7 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
   if (next !== undefined && next === kept && transformsAs(kept, spec)) return kept;
   const made = await transformed(options, next ?? (await inferred(options, search)), search.signal);
   if (made.columns.length === 0) return { ...made, version: NO_COLUMNS.version };
-  await changeCatalog(
+  const state = await changeCatalog(
     catalog,
     (state) => {
       // A worker that still prepares leaves no plan behind for a delivery that is gone, or for another one.
@@ -68,7 +68,8 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
     },
     { signal: search.signal },
   );
-  return newestPlan(catalog.read(), spec.name) ?? made;
+  // Not the newest by now: another worker may have made one for another specification.
+  return newestPlan(state, spec.name) ?? made;
 }
 
 /** The plan of a subject's versions as far as there are any now, stored when one is new. */

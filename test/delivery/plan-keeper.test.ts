@@ -4,6 +4,7 @@ import { currentPlan } from '../../src/delivery/plan-keeper.ts';
 import type { DeliveryStage } from '../../src/delivery/deliveries.ts';
 import type { DeliveryDocument } from '../../src/model/delivery.ts';
 import type { World } from './stage-fixture.ts';
+import type { Catalog } from '../../src/ports/catalog.ts';
 import { makeWorld } from './stage-fixture.ts';
 
 describe('a plan made while its delivery', () => {
@@ -23,12 +24,12 @@ describe('a plan made while its delivery', () => {
   const create = () => stage.create(stage.parse({ name: 'd', stream: 'events', format: 'ndjson' }));
 
   /** What is asked for a plan does `meanwhile` before it answers. */
-  async function planWhile(meanwhile: () => Promise<unknown>): Promise<unknown> {
+  async function planWhile(meanwhile: () => Promise<unknown>, catalog: Catalog = world.catalog): Promise<unknown> {
     const infer: typeof world.converter.infer = async () => {
       await meanwhile();
       return { version: 1, misfit: 'extra', columns: [{ name: 'id', type: { kind: 'string' }, nullable: true }] };
     };
-    const { catalog, clock } = world;
+    const { clock } = world;
     const options = {
       catalog,
       clock,
@@ -42,6 +43,22 @@ describe('a plan made while its delivery', () => {
   test('stays is stored', async () => {
     await planWhile(() => Promise.resolve());
     expect([...world.catalog.read().plan.keys()]).toEqual(['d']);
+  });
+
+  test('is overtaken by a plan of another specification is the one to land with', async () => {
+    const other = { version: 2, misfit: 'extra', columns: [] } as const;
+    const overtaken: Catalog = {
+      ...world.catalog,
+      async change(...given) {
+        const made = await world.catalog.change(...given);
+        const document = { delivery: 'd', plan: other, createdMs: 0 };
+        await world.catalog.change(made.version, [{ kind: 'plan', key: 'd', document }]);
+        return made;
+      },
+    };
+    const plan = await planWhile(() => Promise.resolve(), overtaken);
+    expect(world.catalog.read().plan.get('d')?.plan).toEqual(other);
+    expect(plan).toMatchObject({ version: 1, columns: [{ name: 'id' }] });
   });
 
   test('is removed is not stored', async () => {
