@@ -16,7 +16,7 @@ interface Told {
 }
 
 const RIGHTS =
-  'the credentials may not do this: allow s3:GetObject, s3:PutObject and s3:DeleteObject on the objects of the lake and s3:ListBucket on the bucket';
+  'the credentials may not do this: allow s3:GetObject, s3:PutObject and s3:DeleteObject on the objects of the lake and s3:ListBucket on the bucket; tags, ACLs, KMS keys and versioned buckets need more';
 const REGION = 'the bucket lies in another region: set lake.s3.region';
 const NO_REGION =
   'no region was found that can be one: set lake.s3.region or AWS_REGION (us-east-1 for most stores other than AWS)';
