@@ -32,8 +32,10 @@ export function followSubject(
   const versions = versionsFor(state, source);
   const through = versions.at(-1)?.version ?? 0;
   const known = same(before?.follows, source) ? before?.follows : undefined;
-  if (known !== undefined && through <= known.through) return undefined;
-  const fresh = versions.filter(({ version }) => version > (known?.through ?? 0));
+  if (known !== undefined && through === known.through) return undefined;
+  // A subject that was removed for good and made anew counts from 1 again: all of its versions are new then.
+  const seen = known === undefined || through < known.through ? 0 : known.through;
+  const fresh = versions.filter(({ version }) => version > seen);
   // Inferred columns are no promise to keep.
   const base = before?.plan.misfit === 'reject' ? before.plan : undefined;
   const { plan, refused } = merge(base, fresh);
