@@ -126,7 +126,7 @@ async function untilReady(child: ChildProcess, url: string, log: () => string): 
 }
 
 /** Below the ports a system gives to connections, so that nobody takes it while a killed server is away. */
-async function freeLowPort(): Promise<number> {
+export async function freeLowPort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const server = createServer();
@@ -138,7 +138,7 @@ async function freeLowPort(): Promise<number> {
   }
 }
 
-function endWithThisProcess(child: ChildProcess): void {
+export function endWithThisProcess(child: ChildProcess): void {
   const end = (): void => {
     child.kill('SIGKILL');
   };

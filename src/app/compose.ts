@@ -1,9 +1,8 @@
 /**
- * The only place that picks implementations and joins the stages: one process with an embedded broker, its lake in a folder or a bucket. Opening goes
- * down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
+ * The only place that picks implementations and joins the stages: one process with its streams in the data folder or on Kafka, its lake in
+ * a folder or a bucket. Opening goes down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
  * deliveries land what fits into the grace, then engines, broker and at last the lock.
  */
-import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
 import { lockFolder } from '../broker/embedded/folder-lock.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { secretBytes } from '../clock/secret-bytes.ts';
@@ -31,6 +30,7 @@ import { intervalScheduler } from '../schedule/interval/interval-scheduler.ts';
 import { schemaRegistry } from '../schema/registry.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import { backgroundTasks } from './background-tasks.ts';
+import { openBroker } from './broker-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
@@ -112,17 +112,7 @@ async function openStores(ground: Ground): Promise<Stores> {
   let schemas: Schemas | undefined;
   const converter = startEngines(ground, () => schemas?.all() ?? []);
 
-  const broker = await openEmbeddedBroker({
-    folder: dataFolder(folder).streams,
-    clock,
-    telemetry,
-    owned: () => lock.owned(),
-    options: {
-      segmentBytes: config.log.segmentBytes,
-      groupBytes: config.log.groupBytes,
-      reserveBytes: config.data.reserveBytes,
-    },
-  });
+  const { broker, checkStreams } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
   shutdown.opened('broker', () => broker.close());
 
   const catalog = createCatalog({ store: await openFileStore({ folder, clock }), clock });
@@ -131,6 +121,7 @@ async function openStores(ground: Ground): Promise<Stores> {
 
   checkDeclaration(catalog.read(), declared, new Set(config.streams.map(({ name }) => name)));
 
+  checkStreams(catalog.read().stream.values());
   const streams = createStreams({ broker, catalog, clock });
   for (const report of await streams.open()) {
     if (report.gaps.length === 0 && report.tornBytes === 0) continue;
@@ -217,6 +208,8 @@ async function openFrontDoor(
 ): Promise<ServerAddress> {
   const { config, place, clock, telemetry, shutdown, broker, catalog, schemas } = stores;
   const { host, port, open, keys } = config.server;
+  /** Records on Kafka need no room here. */
+  const keepsLog = config.kafka === undefined;
   const frontDoor = createFrontDoor({
     broker,
     catalog,
@@ -240,7 +233,7 @@ async function openFrontDoor(
         disk,
         memoryBytes: process.memoryUsage.rss(),
         // A delivery in trouble is no reason to send producers away: their records are safe in the stream.
-        notReady: disk.freeBytes < disk.reserveBytes ? ['the disk reserve is reached'] : [],
+        notReady: keepsLog && disk.freeBytes < disk.reserveBytes ? ['the disk reserve is reached'] : [],
       };
     },
   });

@@ -28,6 +28,7 @@ const RETENTION_HOURS = {
 };
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export const GUARANTEES = ['exactly-once', 'at-least-once'] as const;
+export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 const BUCKET_PATTERN = '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 /** No segment is empty, `.` or `..`. */
 const PREFIX_PATTERN = '^(?!.*(^|/)\\.{1,2}(/|$))[^/\\\\]+(/[^/\\\\]+)*/?$';
@@ -145,6 +146,32 @@ const S3_LAKE = section('A lake in a bucket, in place of `lake.folder`.', {
   ),
 });
 
+const KAFKA = section('Streams on a Kafka cluster, in place of the data folder.', {
+  bootstrap: list(
+    'Some brokers of the cluster.',
+    text('One broker.', { pattern: '^[^\\s:/@]+:[0-9]{1,5}$' }, { accepted: 'host:port' }),
+    'a list of host:port',
+  ),
+  replicas: Type.Optional(
+    integer('Copies of every partition of a topic made here.', { minimum: 1, maximum: 32 }, "the cluster's default"),
+  ),
+  tls: flag('Encrypts connections.'),
+  ca: Type.Optional(
+    text(
+      'With `tls`: file with the certificates (PEM) of the authority to trust.',
+      {},
+      { accepted: 'a file', path: true, defaultText: "the system's" },
+    ),
+  ),
+  sasl: Type.Optional(
+    section('How the server shows who it is.', {
+      mechanism: oneOf('How the password is shown; `PLAIN` sends it.', SASL_MECHANISMS, 'SCRAM-SHA-512'),
+      username: text('Name of the user.', {}, { accepted: 'a text' }),
+      password: text('Password of the user.', {}, { accepted: 'a text', secret: true }),
+    }),
+  ),
+});
+
 const LAKE_KEY = section('One key.', {
   id: text(
     'Name of the key; encrypted files hold it.',
@@ -194,6 +221,7 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
       default: '512MiB',
     }),
   }),
+  broker: section('What keeps the streams.', { kafka: Type.Optional(KAFKA) }),
   lake: section('Where files land.', {
     folder: Type.Optional(path('Folder of the lake.', {}, '`lake` in `data.folder`')),
     s3: Type.Optional(S3_LAKE),

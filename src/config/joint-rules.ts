@@ -17,6 +17,18 @@ export function lakeProblems({ lake }: ConfigValues): ConfigProblem[] {
   return [{ path: 'lake.folder', value: lake.folder, accepted: 'one of lake.folder and lake.s3, not both' }];
 }
 
+/** A cluster is found by one broker at least; an authority is trusted in TLS. */
+export function kafkaProblems({ broker: { kafka } }: ConfigValues): ConfigProblem[] {
+  if (kafka === undefined) return [];
+  const { bootstrap, ca, tls } = kafka;
+  const problems: ConfigProblem[] = [];
+  if (bootstrap.length === 0) {
+    problems.push({ path: 'broker.kafka.bootstrap', value: bootstrap, accepted: 'one host:port at least' });
+  }
+  if (ca !== undefined && !tls) problems.push({ path: 'broker.kafka.ca', value: ca, accepted: 'with tls: true' });
+  return problems;
+}
+
 /** A key comes from one place, and a variable that is named is set. */
 export function lakeKeyProblems({ lake }: ConfigValues, env: Environment): ConfigProblem[] {
   return lake.keys.flatMap(({ id, file, env: variable, command }, i) => {

@@ -7,10 +7,10 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { type ConfigProblem, configInvalid } from './config-problem.ts';
-import type { GUARANTEES, LOG_LEVELS } from './config-schema.ts';
+import type { GUARANTEES, LOG_LEVELS, SASL_MECHANISMS } from './config-schema.ts';
 import type { ConfigValues } from './config-schema.ts';
 import { type Environment, processEnvironment } from './environment.ts';
-import { lakeKeyProblems, lakeProblems, listeningProblems, repeatedNames } from './joint-rules.ts';
+import { kafkaProblems, lakeKeyProblems, lakeProblems, listeningProblems, repeatedNames } from './joint-rules.ts';
 import { type Flags, withOverrides } from './overrides.ts';
 import { isObject, readValues } from './read-values.ts';
 
@@ -42,6 +42,20 @@ export interface LakeKey {
     | { readonly command: readonly string[] };
 }
 
+/** A cluster that keeps the streams. */
+export interface KafkaConfig {
+  readonly bootstrap: readonly string[];
+  readonly replicas?: number;
+  readonly tls: boolean;
+  /** Absolute path. */
+  readonly ca?: string;
+  readonly sasl?: {
+    readonly mechanism: (typeof SASL_MECHANISMS)[number];
+    readonly username: string;
+    readonly password: string;
+  };
+}
+
 export interface Config {
   /** Absolute path of the file read; absent when there is none. */
   readonly file?: string;
@@ -53,6 +67,8 @@ export interface Config {
     readonly drainMs: number;
   };
   readonly data: { readonly folder: string; readonly reserveBytes: number };
+  /** Absent: streams are kept in the data folder. */
+  readonly kafka?: KafkaConfig;
   readonly lake: LakeConfig;
   readonly lakeKeys: readonly LakeKey[];
   readonly log: { readonly segmentBytes: number; readonly groupBytes: number };
@@ -102,6 +118,7 @@ export async function loadConfig(
       ? []
       : [
           ...listeningProblems(values),
+          ...kafkaProblems(values),
           ...lakeProblems(values),
           ...lakeKeyProblems(values, env),
           ...repeatedNames(values),
@@ -136,6 +153,7 @@ function settingsOf(values: ConfigValues, env: Environment): Omit<Config, 'file'
   return {
     server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
     data: { folder: data.folder, reserveBytes: data.reserve },
+    ...(values.broker.kafka !== undefined && { kafka: values.broker.kafka as KafkaConfig }),
     lake: lakeOf(values),
     lakeKeys: values.lake.keys.map((key) => lakeKeyOf(key, env)),
     log: { segmentBytes: log.segmentBytes, groupBytes: log.groupBytes },

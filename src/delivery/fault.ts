@@ -7,6 +7,7 @@ import type { ErrorCode } from '../model/errors.ts';
 import { LakewardError, isLakewardError } from '../model/errors.ts';
 
 const SUSPENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'broker-changed',
   'incarnation-mismatch',
   'key-missing',
   'lake-unsuitable',

@@ -25,6 +25,12 @@ export const ERRORS = {
     retryable: false,
     meaning: 'The body, as sent or after decompression, exceeds its limit; send smaller requests.',
   },
+  'broker-changed': {
+    status: 500,
+    retryable: false,
+    meaning:
+      'A stream is not where this data folder knows it: broker.kafka was added, removed or points to another cluster, or its topic is gone or lost records. The message says which; put it back, or start with another data folder.',
+  },
   'broker-closed': {
     status: 503,
     retryable: true,
@@ -33,7 +39,13 @@ export const ERRORS = {
   'broker-overloaded': {
     status: 429,
     retryable: true,
-    meaning: 'Too many bytes wait for the disk; slow down and send again after Retry-After.',
+    meaning: 'Too many bytes wait for the disk or for Kafka; slow down and send again after Retry-After.',
+  },
+  'broker-unavailable': {
+    status: 503,
+    retryable: true,
+    meaning:
+      'The Kafka cluster did not answer, or did not say that the records are safe; send again. Look at the cluster when it stays so.',
   },
   'catalog-conflict': {
     status: 409,
@@ -121,7 +133,8 @@ export const ERRORS = {
   'lake-unsuitable': {
     status: 500,
     retryable: false,
-    meaning: 'The lake store cannot do what is asked of it; the message names it. For landing exactly once use another store.',
+    meaning:
+      'The lake store cannot do what is asked of it; the message names it. For landing exactly once use another store.',
   },
   'landing-log-damaged': {
     status: 500,

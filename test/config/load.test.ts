@@ -89,6 +89,20 @@ deliveries:
     });
   });
 
+  test('puts streams on a Kafka cluster', async () => {
+    const kafka = async (text: string) => (await loadText(`broker: { kafka: { ${text} } }`)).kafka;
+    expect(await kafka("bootstrap: ['a:9092', 'b:9093']")).toEqual({ bootstrap: ['a:9092', 'b:9093'], tls: false });
+    expect(
+      await kafka("bootstrap: ['a:1'], replicas: 3, tls: true, ca: ca.pem, sasl: { username: u, password: p }"),
+    ).toEqual({
+      bootstrap: ['a:1'],
+      replicas: 3,
+      tls: true,
+      ca: join(folder, 'ca.pem'),
+      sasl: { mechanism: 'SCRAM-SHA-512', username: 'u', password: 'p' },
+    });
+  });
+
   test('takes JSON, an empty file, and keys without a value', async () => {
     expect((await loadText('{"server": {"port": 1}}')).server.port).toBe(1);
     expect((await loadText('')).server.port).toBe(4567);
@@ -154,7 +168,7 @@ streams: [{ name: a/b }, { shards: 257 }]
 deliveries: [5]
 `;
     expect(await problemsOf(loadText(text))).toEqual([
-      ['servr', '(unknown key)', 'one of server, data, lake, log, convert, telemetry, streams, deliveries'],
+      ['servr', '(unknown key)', 'one of server, data, broker, lake, log, convert, telemetry, streams, deliveries'],
       ['server.host', 5, expect.any(String)],
       ['server.port', 99_999, 'an integer from 0 to 65535'],
       ['server.keys[0].id', 'me', '3-128 of A-Z a-z 0-9 _ . -'],
@@ -217,6 +231,16 @@ lake:
     }
     const env = { LAKEWARD_SERVER_KEYS: SECRET };
     await expect(load({ env })).rejects.not.toThrow(SECRET);
+  });
+
+  test('names no broker of the cluster, or an authority without TLS', async () => {
+    const paths = async (text: string) => (await problemsOf(loadText(text))).map(([path]) => path);
+    expect(await paths('broker: { kafka: { ca: a.pem } }')).toEqual(['broker.kafka.bootstrap', 'broker.kafka.ca']);
+    expect(await paths('broker: { kafka: { bootstrap: [a] } }')).toEqual(['broker.kafka.bootstrap[0]']);
+    const [, hidden] = await problemsOf(
+      loadText("broker: { kafka: { bootstrap: ['a:1'], sasl: { password: [tell-nobody] } } }"),
+    );
+    expect(JSON.stringify(hidden)).not.toContain('tell-nobody');
   });
 
   test('listens where others reach it without keys: it is told what to do', async () => {

@@ -12,6 +12,8 @@ import { recordsOf, type TextRecord, textBatch } from '../broker/text-batch.ts';
 export interface BrokerSuiteOptions {
   readonly name: string;
   readonly capabilities: BrokerCapabilities;
+  /** When the run's clock starts, epoch ms: a storage that looks at the wall clock itself wants it about now. */
+  readonly startMs?: number;
   /** A new, empty storage; `open` may be called again after `close` when the broker is durable. */
   readonly storage: () => Promise<{ open(clock: ManualClock): Promise<Broker>; cleanUp(): Promise<void> }>;
 }
@@ -25,7 +27,7 @@ const at = (shard: number, offset: number): Positions =>
 const texts = (shard: number, ...data: string[]): TextRecord[] =>
   data.map((text) => ({ shard, key: `key-${text}`, data: text }));
 
-export function brokerSuite({ name, capabilities, storage }: BrokerSuiteOptions): void {
+export function brokerSuite({ name, capabilities, startMs, storage }: BrokerSuiteOptions): void {
   describe(`${name} as a broker`, () => {
     let place: Awaited<ReturnType<BrokerSuiteOptions['storage']>>;
     let clock: ManualClock;
@@ -36,7 +38,7 @@ export function brokerSuite({ name, capabilities, storage }: BrokerSuiteOptions)
 
     beforeEach(async () => {
       place = await storage();
-      clock = manualClock();
+      clock = manualClock(startMs === undefined ? {} : { nowMs: startMs });
       broker = await place.open(clock);
       await broker.open(STREAM);
     });
@@ -281,13 +283,14 @@ export function brokerSuite({ name, capabilities, storage }: BrokerSuiteOptions)
       test('resolves pending when enough records, enough bytes, or enough time came', async () => {
         const far = { minBytes: 1e9, minRecords: 1e9, waitMs: 5000 };
         const byRecords = broker.pending(ID, at(0, 0), { ...far, minRecords: 3 });
-        const byBytes = broker.pending(ID, at(0, 0), { ...far, minBytes: 20 });
+        // Two records are 14 bytes, three are 20; an estimate may be off by some.
+        const byBytes = broker.pending(ID, at(0, 0), { ...far, minBytes: capabilities.pendingExact ? 20 : 17 });
         const byTime = broker.pending(ID, at(0, 0), far);
         await put(texts(0, 'a'));
         await put(texts(1, 'b'));
         await put(texts(0, 'cc', 'd'));
         expect(await byRecords).toMatchObject({ records: 3 });
-        expect(await byBytes).toMatchObject({ records: 3, bytes: 20 });
+        expect(await byBytes).toMatchObject(capabilities.pendingExact ? { records: 3, bytes: 20 } : { records: 3 });
         await clock.advance(5000);
         expect(await byTime).toMatchObject({ records: 3 });
         expect(clock.sleepers()).toBe(0);

@@ -1,0 +1,120 @@
+/**
+ * What keeps the streams: the embedded broker in the data folder, or a Kafka cluster. Positions of landing logs count in one broker's
+ * offsets, so the data folder remembers which topic each stream is kept in, and a server whose streams are elsewhere does not start.
+ */
+import { readFileSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
+import { kafkaBroker, type TopicMemory } from '../broker/kafka/kafka-broker.ts';
+import type { Config, KafkaConfig } from '../config/load.ts';
+import { LakewardError } from '../model/errors.ts';
+import type { StreamDocument } from '../model/stream.ts';
+import type { Broker } from '../ports/broker.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { dataFolder } from './data-folder.ts';
+
+/** Tells its topics from those of others in the cluster. */
+const TOPIC_PREFIX = 'lakeward-';
+
+export interface BrokerPlace {
+  readonly broker: Broker;
+  /** Throws `broker-changed` when a stream of the catalog is not kept here. To be asked before any is opened. */
+  readonly checkStreams: (streams: Iterable<StreamDocument>) => void;
+}
+
+export interface BrokerRoom {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Whether the data folder is still this process's. */
+  readonly owned: () => boolean;
+}
+
+export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom): Promise<BrokerPlace> {
+  const { streams, kafka: memoryFile } = dataFolder(config.data.folder);
+  const memory = topicMemory(memoryFile);
+  const { kafka } = config;
+  if (kafka !== undefined) {
+    const options = { ...(await connectionOf(kafka)), clock, telemetry, topicPrefix: TOPIC_PREFIX, memory };
+    return { broker: kafkaBroker(options), checkStreams: (all) => checkAll(all, memory, 'kafka') };
+  }
+  const broker = await openEmbeddedBroker({
+    folder: streams,
+    clock,
+    telemetry,
+    owned,
+    options: {
+      segmentBytes: config.log.segmentBytes,
+      groupBytes: config.log.groupBytes,
+      reserveBytes: config.data.reserveBytes,
+    },
+  });
+  return { broker, checkStreams: (all) => checkAll(all, memory, 'embedded') };
+}
+
+function checkAll(streams: Iterable<StreamDocument>, memory: TopicMemory, configured: 'kafka' | 'embedded'): void {
+  for (const { id, name } of streams) {
+    const kept = memory.known(id) === undefined ? 'embedded' : 'kafka';
+    if (kept === configured) continue;
+    const todo =
+      kept === 'kafka'
+        ? 'is kept on Kafka; put broker.kafka back'
+        : 'is kept in the data folder, not on Kafka; leave broker.kafka out';
+    throw new LakewardError('broker-changed', `stream '${name}' ${todo}, or start with another data folder`);
+  }
+}
+
+async function connectionOf({ bootstrap, replicas, tls, ca, sasl }: KafkaConfig) {
+  return {
+    bootstrap,
+    ...(replicas !== undefined && { replicas }),
+    ...(tls && { tls: ca === undefined ? {} : { ca: await certificates(ca) } }),
+    ...(sasl !== undefined && { sasl }),
+  };
+}
+
+async function certificates(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const message = `the file of broker.kafka.ca cannot be read (${(cause as Error).message})`;
+    throw new LakewardError('broker-unavailable', message, { cause });
+  }
+}
+
+/** `kafka.json`: an object of stream id to topic id. Written by the server that owns the folder alone, whole, one change after the other. */
+function topicMemory(path: string): TopicMemory {
+  const topics = new Map(Object.entries(readMemory(path)));
+  let writing: Promise<void> = Promise.resolve();
+
+  function write(): Promise<void> {
+    writing = writing
+      .catch(() => undefined)
+      .then(async () => {
+        await writeFile(`${path}.new`, `${JSON.stringify(Object.fromEntries(topics), null, 2)}\n`, { flush: true });
+        await rename(`${path}.new`, path);
+      });
+    return writing;
+  }
+
+  return {
+    known: (stream) => topics.get(stream),
+    note(stream, topicId) {
+      topics.set(stream, topicId);
+      return write();
+    },
+    async forget(stream) {
+      if (topics.delete(stream)) await write();
+    },
+  };
+}
+
+function readMemory(path: string): Readonly<Record<string, string>> {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+}

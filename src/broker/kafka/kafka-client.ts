@@ -1,0 +1,76 @@
+/**
+ * The connections of one process to a Kafka cluster, made from one set of options: an administrator, a producer and readers. A reader
+ * is a consumer that never joins a group: positions come from the landing log. Its fetch sessions bear one request at a time, so
+ * requests on one reader take turns. Owns no decision.
+ */
+import type { BaseOptions, ClusterMetadata, ClusterTopicMetadata } from '@platformatic/kafka';
+import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import { isUnknownTopic, unreachable } from './kafka-errors.ts';
+
+export interface KafkaOptions {
+  /** `host:port` of some brokers of the cluster. */
+  readonly bootstrap: readonly string[];
+  readonly clientId?: string;
+  readonly tls?: BaseOptions['tls'];
+  readonly sasl?: BaseOptions['sasl'];
+  /** Copies of every partition of a topic made here; the cluster's default without. */
+  readonly replicas?: number;
+}
+
+export type FetchRequest = Parameters<Consumer['fetch']>[0];
+export type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+/** What Kafka answers of one partition. */
+export type FetchedPartition = FetchResponse['responses'][number]['partitions'][number];
+/** What is asked of one partition. */
+export type PartitionFetch = FetchRequest['topics'][number]['partitions'][number];
+
+export interface KafkaClient {
+  readonly admin: Admin;
+  readonly producer: Producer;
+  readonly reader: Consumer;
+  /** What the cluster says of a topic now; undefined when it has none of the name. */
+  topic(name: string): Promise<{ cluster: ClusterMetadata; topic: ClusterTopicMetadata } | undefined>;
+  close(): Promise<void>;
+}
+
+const REQUEST_MS = 10_000;
+const RETRIES = 5;
+const RETRY_MS = 200;
+/** Committed transactions alone: what an adopted topic's other writers took back is not there. */
+const READ_COMMITTED = 1;
+
+export function connectKafka({ bootstrap, clientId = 'lakeward', tls, sasl }: KafkaOptions): KafkaClient {
+  const shared: BaseOptions = {
+    clientId,
+    bootstrapBrokers: [...bootstrap],
+    timeout: REQUEST_MS,
+    retries: RETRIES,
+    retryDelay: RETRY_MS,
+    ...(tls !== undefined && { tls }),
+    ...(sasl !== undefined && { sasl }),
+  };
+  const admin = new Admin(shared);
+  // Acknowledged by all in-sync replicas; a repeated request is stored once.
+  const producer = new Producer({ ...shared, idempotent: true, acks: -1 });
+  // The group is never joined; the client wants a name.
+  const reader = new Consumer({ ...shared, groupId: `${clientId}-reads`, isolationLevel: READ_COMMITTED });
+
+  return {
+    admin,
+    producer,
+    reader,
+    async topic(name) {
+      try {
+        const cluster = await reader.metadata({ topics: [name], forceUpdate: true });
+        const topic = cluster.topics.get(name);
+        return topic === undefined ? undefined : { cluster, topic };
+      } catch (error) {
+        if (isUnknownTopic(error)) return undefined;
+        throw unreachable('the Kafka cluster does not answer', error);
+      }
+    },
+    async close() {
+      await Promise.allSettled([producer.close(), reader.close(true), admin.close()]);
+    },
+  };
+}
