@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
-import { kafkaBroker, type TopicMemory } from '../broker/kafka/kafka-broker.ts';
+import type { TopicMemory } from '../broker/kafka/kafka-broker.ts';
 import type { Config, KafkaConfig } from '../config/load.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { StreamDocument } from '../model/stream.ts';
@@ -36,6 +36,8 @@ export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom
   const memory = topicMemory(memoryFile);
   const { kafka } = config;
   if (kafka !== undefined) {
+    // Takes a while to load: only who uses it waits for it.
+    const { kafkaBroker } = await import('../broker/kafka/kafka-broker.ts');
     const options = { ...(await connectionOf(kafka)), clock, telemetry, topicPrefix: TOPIC_PREFIX, memory };
     return { broker: kafkaBroker(options), checkStreams: (all) => checkAll(all, memory, 'kafka') };
   }

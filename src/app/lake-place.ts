@@ -7,10 +7,8 @@ import type { LakeConfig, S3LakeConfig } from '../config/load.ts';
 import { encryptingStore } from '../lake/encrypt/encrypting-store.ts';
 import type { KeyRing } from '../lake/encrypt/key-ring.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
-import { type BucketTools, bucketTools } from '../lake/s3/bucket-tools.ts';
-import { countRequests } from '../lake/s3/request-metrics.ts';
-import { connectS3 } from '../lake/s3/s3-client.ts';
-import { createS3Store } from '../lake/s3/s3-store.ts';
+import type { BucketTools } from '../lake/s3/bucket-tools.ts';
+import type { S3Connection } from '../lake/s3/s3-client.ts';
 import { countingStore } from '../lake/wrap/counting-store.ts';
 import { callLimit, limitedStore } from '../lake/wrap/limited-store.ts';
 import { retryingStore } from '../lake/wrap/retrying-store.ts';
@@ -76,9 +74,10 @@ function bucketPlace(config: S3LakeConfig, { clock, telemetry, keys }: Room): La
   const pace = storePace(clock);
   const ids = keys.keys.flatMap(({ id, raw }) => (raw ? [id] : []));
   const customerKeys = { ids, key: (id: string) => keys.raw(id) };
-  let opened: ReturnType<typeof connectS3> | undefined;
+  let opened: S3Connection | undefined;
 
-  async function connect(): Promise<NonNullable<typeof opened>> {
+  async function connect(): Promise<S3Connection> {
+    const { connectS3, countRequests } = await s3();
     const ca = config.ca === undefined ? undefined : await certificates(config.ca);
     if (opened !== undefined) return opened;
     opened = connectS3({ ...config, ca });
@@ -93,6 +92,7 @@ function bucketPlace(config: S3LakeConfig, { clock, telemetry, keys }: Room): La
     probesAlways: true,
     async open() {
       const connection = await connect();
+      const { bucketTools, createS3Store } = await s3();
       return {
         tools: bucketTools({ connection, bucket, prefix }),
         store() {
@@ -104,6 +104,15 @@ function bucketPlace(config: S3LakeConfig, { clock, telemetry, keys }: Room): La
     },
     close: () => opened?.close(),
   };
+}
+
+/** The S3 library takes a while to load: only who has a lake in a bucket waits for it. */
+async function s3() {
+  const { bucketTools } = await import('../lake/s3/bucket-tools.ts');
+  const { countRequests } = await import('../lake/s3/request-metrics.ts');
+  const { connectS3 } = await import('../lake/s3/s3-client.ts');
+  const { createS3Store } = await import('../lake/s3/s3-store.ts');
+  return { bucketTools, countRequests, connectS3, createS3Store };
 }
 
 /** The address tells equal names at different stores apart. */
