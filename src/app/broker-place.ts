@@ -2,8 +2,6 @@
  * What keeps the streams: the embedded broker in the data folder, or a Kafka cluster. Positions of landing logs count in one broker's
  * offsets, so the data folder remembers which topic each stream is kept in, and a server whose streams are elsewhere does not start.
  */
-import { readFileSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
 import type { TopicMemory } from '../broker/kafka/kafka-broker.ts';
 import type { Config, KafkaConfig } from '../config/load.ts';
@@ -12,7 +10,9 @@ import type { StreamDocument } from '../model/stream.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { certificateFile } from './certificate-file.ts';
 import { dataFolder } from './data-folder.ts';
+import { readMemory, writeMemory } from './folder-memory.ts';
 
 /** Tells its topics from those of others in the cluster. */
 const TOPIC_PREFIX = 'lakeward-';
@@ -33,7 +33,7 @@ export interface BrokerRoom {
 
 export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom): Promise<BrokerPlace> {
   const { streams, kafka: memoryFile } = dataFolder(config.data.folder);
-  const memory = topicMemory(memoryFile);
+  const memory = await topicMemory(memoryFile);
   const { kafka } = config;
   if (kafka !== undefined) {
     // Takes a while to load: only who uses it waits for it.
@@ -71,32 +71,20 @@ async function connectionOf({ bootstrap, replicas, tls, ca, sasl }: KafkaConfig)
   return {
     bootstrap,
     ...(replicas !== undefined && { replicas }),
-    ...(tls && { tls: ca === undefined ? {} : { ca: await certificates(ca) } }),
+    ...(tls && {
+      tls: ca === undefined ? {} : { ca: await certificateFile(ca, 'broker.kafka.ca', 'broker-unavailable') },
+    }),
     ...(sasl !== undefined && { sasl }),
   };
 }
 
-async function certificates(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    const message = `the file of broker.kafka.ca cannot be read (${(cause as Error).message})`;
-    throw new LakewardError('broker-unavailable', message, { cause });
-  }
-}
-
 /** `kafka.json`: an object of stream id to topic id. Written by the server that owns the folder alone, whole, one change after the other. */
-function topicMemory(path: string): TopicMemory {
-  const topics = new Map(Object.entries(readMemory(path)));
+async function topicMemory(path: string): Promise<TopicMemory> {
+  const topics = new Map(Object.entries(await readMemory(path)));
   let writing: Promise<void> = Promise.resolve();
 
   function write(): Promise<void> {
-    writing = writing
-      .catch(() => undefined)
-      .then(async () => {
-        await writeFile(`${path}.new`, `${JSON.stringify(Object.fromEntries(topics), null, 2)}\n`, { flush: true });
-        await rename(`${path}.new`, path);
-      });
+    writing = writing.catch(() => undefined).then(() => writeMemory(path, Object.fromEntries(topics)));
     return writing;
   }
 
@@ -110,13 +98,4 @@ function topicMemory(path: string): TopicMemory {
       if (topics.delete(stream)) await write();
     },
   };
-}
-
-function readMemory(path: string): Readonly<Record<string, string>> {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
 }

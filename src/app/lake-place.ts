@@ -2,7 +2,6 @@
  * Where the lake lies and how it is reached: a folder, or a bucket with everything around it that a store over a network needs. Stores
  * of one place share their connection, the bound on their calls and their pace, so that one more store costs nothing.
  */
-import { readFile } from 'node:fs/promises';
 import type { LakeConfig, S3LakeConfig } from '../config/load.ts';
 import { encryptingStore } from '../lake/encrypt/encrypting-store.ts';
 import type { KeyRing } from '../lake/encrypt/key-ring.ts';
@@ -13,10 +12,10 @@ import { countingStore } from '../lake/wrap/counting-store.ts';
 import { callLimit, limitedStore } from '../lake/wrap/limited-store.ts';
 import { retryingStore } from '../lake/wrap/retrying-store.ts';
 import { storePace } from '../lake/wrap/store-pace.ts';
-import { LakewardError } from '../model/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { certificateFile } from './certificate-file.ts';
 
 /** Connections to the store, and those that one delivery's files can take. */
 const CALLS = { total: 64, perPrefix: 48 };
@@ -78,7 +77,7 @@ function bucketPlace(config: S3LakeConfig, { clock, telemetry, keys }: Room): La
 
   async function connect(): Promise<S3Connection> {
     const { connectS3, countRequests } = await s3();
-    const ca = config.ca === undefined ? undefined : await certificates(config.ca);
+    const ca = config.ca === undefined ? undefined : await certificateFile(config.ca, 'lake.s3.ca', 'lake-unavailable');
     if (opened !== undefined) return opened;
     opened = connectS3({ ...config, ca });
     countRequests(opened.client, telemetry);
@@ -119,13 +118,4 @@ async function s3() {
 function locationOf({ bucket, prefix = '', endpoint }: S3LakeConfig): string {
   const path = `s3://${bucket}/${prefix.replace(/\/$/, '')}`.replace(/\/$/, '');
   return endpoint === undefined ? path : `${path} at ${endpoint.replace(/\/$/, '')}`;
-}
-
-async function certificates(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    const message = `the file of lake.s3.ca cannot be read (${(cause as Error).message})`;
-    throw new LakewardError('lake-unavailable', message, { cause });
-  }
 }

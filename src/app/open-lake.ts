@@ -3,7 +3,7 @@
  * was emptied or swapped while no server ran is noticed: its deliveries suspend and say so, and nothing lands twice. A store that breaks
  * a condition is refused, or, where the operator said so, used and labelled at-least-once.
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLake } from '../landing/lake-identity.ts';
 import { probeLake } from '../landing/probe.ts';
@@ -11,6 +11,7 @@ import { isLakewardError, LakewardError } from '../model/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import type { Log } from '../ports/telemetry.ts';
+import { readMemory, writeMemory } from './folder-memory.ts';
 import type { LakePlace } from './lake-place.ts';
 
 export interface OpenedLake {
@@ -20,7 +21,7 @@ export interface OpenedLake {
 
 export interface OpenLakeOptions {
   readonly place: LakePlace;
-  /** The file that remembers. */
+  /** `lakes.json`, the file that remembers: place of a lake to lake id. An operator removes a line to accept another lake. */
   readonly memory: string;
   /** For the probe's file. */
   readonly scratchFolder: string;
@@ -69,19 +70,4 @@ async function probe(lake: LakeStore, scratchFolder: string, clock: Clock): Prom
     // There still when the lake did not take it.
     await rm(local, { force: true });
   }
-}
-
-/** `lakes.json`: an object of the lake's place to lake id. Written by the server alone; an operator removes a line to accept another lake. */
-async function readMemory(path: string): Promise<Readonly<Record<string, string>>> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
-}
-
-async function writeMemory(path: string, known: Readonly<Record<string, string>>): Promise<void> {
-  await writeFile(`${path}.new`, `${JSON.stringify(known, null, 2)}\n`, { flush: true });
-  await rename(`${path}.new`, path);
 }
