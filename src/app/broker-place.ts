@@ -1,9 +1,8 @@
 /**
  * What keeps the streams: the embedded broker in the data folder, or a Kafka cluster. Positions of landing logs count in one broker's
- * offsets, so the data folder remembers which topic each stream is kept in, and a server whose streams are elsewhere does not start.
+ * offsets, so the catalog says of each stream which topic keeps it, if any, and a server whose streams are elsewhere does not start.
  */
 import { openEmbeddedBroker } from '../broker/embedded/embedded-broker.ts';
-import type { TopicMemory } from '../broker/kafka/kafka-broker.ts';
 import type { Config, KafkaConfig } from '../config/load.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { StreamDocument } from '../model/stream.ts';
@@ -12,7 +11,6 @@ import type { Clock } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { certificateFile } from './certificate-file.ts';
 import { dataFolder } from './data-folder.ts';
-import { readMemory, writeMemory } from './folder-memory.ts';
 
 /** Tells its topics from those of others in the cluster. */
 const TOPIC_PREFIX = 'lakeward-';
@@ -32,17 +30,15 @@ export interface BrokerRoom {
 }
 
 export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom): Promise<BrokerPlace> {
-  const { streams, kafka: memoryFile } = dataFolder(config.data.folder);
-  const memory = await topicMemory(memoryFile);
   const { kafka } = config;
   if (kafka !== undefined) {
     // Takes a while to load: only who uses it waits for it.
     const { kafkaBroker } = await import('../broker/kafka/kafka-broker.ts');
-    const options = { ...(await connectionOf(kafka)), clock, telemetry, topicPrefix: TOPIC_PREFIX, memory };
-    return { broker: kafkaBroker(options), checkStreams: (all) => checkAll(all, memory, 'kafka') };
+    const options = { ...(await connectionOf(kafka)), clock, telemetry, topicPrefix: TOPIC_PREFIX };
+    return { broker: kafkaBroker(options), checkStreams: (all) => checkAll(all, 'kafka') };
   }
   const broker = await openEmbeddedBroker({
-    folder: streams,
+    folder: dataFolder(config.data.folder).streams,
     clock,
     telemetry,
     owned,
@@ -52,12 +48,12 @@ export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom
       reserveBytes: config.data.reserveBytes,
     },
   });
-  return { broker, checkStreams: (all) => checkAll(all, memory, 'embedded') };
+  return { broker, checkStreams: (all) => checkAll(all, 'embedded') };
 }
 
-function checkAll(streams: Iterable<StreamDocument>, memory: TopicMemory, configured: 'kafka' | 'embedded'): void {
-  for (const { id, name } of streams) {
-    const kept = memory.known(id) === undefined ? 'embedded' : 'kafka';
+function checkAll(streams: Iterable<StreamDocument>, configured: 'kafka' | 'embedded'): void {
+  for (const { name, topic } of streams) {
+    const kept = topic === undefined ? 'embedded' : 'kafka';
     if (kept === configured) continue;
     const todo =
       kept === 'kafka'
@@ -75,27 +71,5 @@ async function connectionOf({ bootstrap, replicas, tls, ca, sasl }: KafkaConfig)
       tls: ca === undefined ? {} : { ca: await certificateFile(ca, 'broker.kafka.ca', 'broker-unavailable') },
     }),
     ...(sasl !== undefined && { sasl }),
-  };
-}
-
-/** `kafka.json`: an object of stream id to topic id. Written by the server that owns the folder alone, whole, one change after the other. */
-async function topicMemory(path: string): Promise<TopicMemory> {
-  const topics = new Map(Object.entries(await readMemory(path)));
-  let writing: Promise<void> = Promise.resolve();
-
-  function write(): Promise<void> {
-    writing = writing.catch(() => undefined).then(() => writeMemory(path, Object.fromEntries(topics)));
-    return writing;
-  }
-
-  return {
-    known: (stream) => topics.get(stream),
-    note(stream, topicId) {
-      topics.set(stream, topicId);
-      return write();
-    },
-    async forget(stream) {
-      if (topics.delete(stream)) await write();
-    },
   };
 }

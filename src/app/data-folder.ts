@@ -1,5 +1,5 @@
 /**
- * What lies where in a data folder: `lock`, `lakes.json`, `kafka.json`, `catalog/` (the catalog's log), `streams/` (the log of the streams), `scratch/` (nothing
+ * What lies where in a data folder: `lock`, `lakes.json`, `catalog/` (the catalog's log), `streams/` (the log of the streams), `scratch/` (nothing
  * in it is needed after a restart), and by default `lake/`.
  */
 import { join } from 'node:path';
@@ -7,7 +7,6 @@ import { join } from 'node:path';
 export interface DataFolder {
   readonly streams: string;
   readonly lakes: string;
-  readonly kafka: string;
   readonly scratch: { readonly engines: string; readonly landings: string; readonly probes: string };
 }
 
@@ -16,7 +15,6 @@ export function dataFolder(folder: string): DataFolder {
   return {
     streams: join(folder, 'streams'),
     lakes: join(folder, 'lakes.json'),
-    kafka: join(folder, 'kafka.json'),
     scratch: { engines: scratch('engines'), landings: scratch('landings'), probes: scratch('probes') },
   };
 }

@@ -49,6 +49,8 @@ const shard = object({
   closedMs: optional(count),
 });
 
+const topic = object({ name: text, id: text });
+
 const spec = object({
   name: text,
   stream: text,
@@ -83,7 +85,14 @@ const schema: Shape = (value, path) =>
   SCHEMA_DOCUMENTS[(value as SchemaDocument).is](value, path);
 
 const DOCUMENTS: Readonly<Record<CatalogKind, Shape>> = {
-  stream: object({ name: text, id: text, createdMs: count, retentionMs: count, shards: list(shard) }),
+  stream: object({
+    name: text,
+    id: text,
+    topic: optional(topic),
+    createdMs: count,
+    retentionMs: count,
+    shards: list(shard),
+  }),
   delivery: object({ spec, owner: oneOf('file', 'api'), createdMs: count, paused: flag }),
   plan: object({
     delivery: text,

@@ -9,7 +9,7 @@ import { LIMITS } from '../model/limits.ts';
 import { sequenceNumbersOf } from '../model/sequence-number.ts';
 import type { ShardIndex, StreamDocument, StreamId } from '../model/stream.ts';
 import { asShard, asStreamId, formatShardId, isName } from '../model/stream.ts';
-import type { Broker, DamageReport } from '../ports/broker.ts';
+import type { Broker, OpenReport, StreamStorage } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -31,7 +31,7 @@ export interface StreamDraft {
 
 export interface Streams {
   /** Opens the storage of every stream of the catalog; gives what recovery found damaged. */
-  open(): Promise<readonly DamageReport[]>;
+  open(): Promise<readonly OpenReport[]>;
   /** Throws `stream-not-found`. */
   get(name: string): LiveStream;
   find(name: string): LiveStream | undefined;
@@ -79,8 +79,9 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
       throw new LakewardError('stream-exists', `there is a stream '${draft.name}' already`);
     };
     if (catalog.read().stream.has(draft.name)) refuse();
-    const document = documentOf(draft, asStreamId(clock.uuid()), clock.nowMs());
-    await broker.open(storageOf(document));
+    const made = documentOf(draft, asStreamId(clock.uuid()), clock.nowMs());
+    const { topic } = await broker.open(storageOf(made));
+    const document = topic === undefined ? made : { ...made, topic };
     try {
       await changed(catalog, (state) => {
         if (state.stream.has(draft.name)) refuse();
@@ -98,7 +99,7 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
     get,
     create,
     open: async () => {
-      const reports: DamageReport[] = [];
+      const reports: OpenReport[] = [];
       for (const document of catalog.read().stream.values()) reports.push(await broker.open(storageOf(document)));
       return reports;
     },
@@ -192,8 +193,8 @@ function documentOf({ name, shards, retentionMs }: StreamDraft, id: StreamId, no
   };
 }
 
-function storageOf({ id, shards, retentionMs }: StreamDocument): Parameters<Broker['open']>[0] {
-  return { id, shardCount: shards.length, retentionMs };
+function storageOf({ id, shards, retentionMs, topic }: StreamDocument): StreamStorage {
+  return { id, shardCount: shards.length, retentionMs, ...(topic !== undefined && { topic }) };
 }
 
 function liveStream(document: StreamDocument): LiveStream {

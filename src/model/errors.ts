@@ -29,7 +29,7 @@ export const ERRORS = {
     status: 500,
     retryable: false,
     meaning:
-      'A stream is not where this data folder knows it: broker.kafka was added, removed or points to another cluster, or its topic is gone or lost records. The message says which; put it back, or start with another data folder.',
+      'A stream is not where the catalog knows it: broker.kafka was added, removed or points to another cluster, or its topic is gone or lost records. The message says which; put it back, or start with another data folder.',
   },
   'broker-closed': {
     status: 503,

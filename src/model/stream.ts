@@ -32,9 +32,18 @@ export interface ShardDocument {
   readonly closedMs?: number;
 }
 
+/** The topic of a Kafka cluster that keeps a stream. A topic deleted and made again under its name has another id. */
+export interface TopicIdentity {
+  readonly name: string;
+  /** As Kafka gave it. */
+  readonly id: string;
+}
+
 export interface StreamDocument {
   readonly name: string;
   readonly id: StreamId;
+  /** Absent: kept in a data folder. */
+  readonly topic?: TopicIdentity;
   readonly createdMs: number;
   readonly retentionMs: number;
   readonly shards: readonly ShardDocument[];

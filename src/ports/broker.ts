@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../model/errors.ts';
 import type { AppendBatch, RecordBatch } from '../model/record-batch.ts';
-import type { Offset, Positions, ShardIndex, StreamId } from '../model/stream.ts';
+import type { Offset, Positions, ShardIndex, StreamId, TopicIdentity } from '../model/stream.ts';
 import type { CallOptions } from './call-options.ts';
 
 /** Storage of one stream: its incarnation, how many shards it ever had, how long it keeps records. */
@@ -13,6 +13,8 @@ export interface StreamStorage {
   /** Shards 0 … shardCount-1 exist. */
   readonly shardCount: number;
   readonly retentionMs: number;
+  /** The topic that an earlier opening answered; absent for a stream that was never opened, or is kept in a data folder. */
+  readonly topic?: TopicIdentity;
 }
 
 export interface AppendResult {
@@ -67,15 +69,21 @@ export interface Pending {
   readonly ends: Positions;
 }
 
-export interface DamageReport {
+/** What opening found. */
+export interface OpenReport {
   readonly stream: StreamId;
+  /** Where records are kept when that is a Kafka cluster; to be remembered, and given at every later opening. */
+  readonly topic?: TopicIdentity;
   readonly gaps: readonly OffsetGap[];
   readonly tornBytes: number;
 }
 
 export interface Broker {
-  /** Makes the storage, or opens it as it is; a larger `shardCount` or another retention is taken over. Idempotent. Recovers what a crash left. */
-  open(stream: StreamStorage, options?: CallOptions): Promise<DamageReport>;
+  /**
+   * Makes the storage, or opens it as it is; a larger `shardCount` or another retention is taken over. Idempotent. Recovers what a crash
+   * left. Throws `broker-changed` when the topic named is not there (any more).
+   */
+  open(stream: StreamStorage, options?: CallOptions): Promise<OpenReport>;
 
   /** Deletes the storage and its records. Waiting reads reject with `stream-not-found`. Idempotent. */
   remove(stream: StreamId, options?: CallOptions): Promise<void>;

@@ -33,18 +33,17 @@ await describeOnKafka('Kafka', (kafka) => {
 
   describe('a topic', () => {
     const id = asStreamId('s');
-    const opened = async (topicPrefix: string, known?: Map<string, string>) => {
-      const memory = known && {
-        known: (stream: string) => known.get(stream),
-        note: async (stream: string, topicId: string) => void known.set(stream, topicId),
-        forget: async (stream: string) => void known.delete(stream),
-      };
-      const room = { clock: systemClock(), telemetry: silentTelemetry(), bootstrap: [kafka().bootstrap] };
-      const broker = kafkaBroker({ ...room, topicPrefix, ...(memory !== undefined && { memory }) });
-      await broker.open({ id, shardCount: 2, retentionMs: 3_600_000 }).catch(async (error: unknown) => {
-        await broker.close();
-        throw error;
+    const storage = { id, shardCount: 2, retentionMs: 3_600_000 };
+    const connected = (topicPrefix: string) =>
+      kafkaBroker({
+        clock: systemClock(),
+        telemetry: silentTelemetry(),
+        bootstrap: [kafka().bootstrap],
+        topicPrefix,
       });
+    const opened = async (topicPrefix: string) => {
+      const broker = connected(topicPrefix);
+      await broker.open(storage);
       return broker;
     };
 
@@ -69,15 +68,18 @@ await describeOnKafka('Kafka', (kafka) => {
 
     test('that is gone, or not the one it was, is refused', async () => {
       const prefix = `t${topics++}-`;
-      const known = new Map<string, string>();
-      await (await opened(prefix, known)).close();
-      await (await opened(prefix, known)).close();
+      const broker = connected(prefix);
+      const { topic } = await broker.open(storage);
+      const known = { ...storage, ...(topic !== undefined && { topic }) };
+      expect(known.topic?.name).toBe(`${prefix}s`);
+      expect(await broker.open(known)).toMatchObject({ topic });
       // Removed and made anew by somebody else.
       const stranger = await opened(prefix);
       await stranger.remove(id);
-      await expect(opened(prefix, known)).rejects.toMatchObject({ code: 'broker-changed' });
-      await stranger.open({ id, shardCount: 2, retentionMs: 3_600_000 });
-      await expect(opened(prefix, known)).rejects.toMatchObject({ code: 'broker-changed' });
+      await expect(broker.open(known)).rejects.toMatchObject({ code: 'broker-changed' });
+      await stranger.open(storage);
+      await expect(broker.open(known)).rejects.toMatchObject({ code: 'broker-changed' });
+      await broker.close();
       // A delivery that landed more than there is says so.
       const landed = new Map([...startOf(2).keys()].map((shard) => [shard, asOffset(1)]));
       await expect(stranger.pending(id, landed, { minBytes: 0, minRecords: 0, waitMs: 0 })).rejects.toMatchObject({

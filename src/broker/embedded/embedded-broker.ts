@@ -6,7 +6,7 @@
 import { isLakewardError, LakewardError } from '../../model/errors.ts';
 import { MIB } from '../../model/limits.ts';
 import { asShard, isName, type ShardIndex, type StreamId } from '../../model/stream.ts';
-import type { Broker, DamageReport, StreamStorage } from '../../ports/broker.ts';
+import type { Broker, OpenReport, StreamStorage } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import * as amounts from './amounts.ts';
@@ -91,7 +91,7 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
     return { log, committer };
   }
 
-  async function open(storage: StreamStorage): Promise<DamageReport> {
+  async function open(storage: StreamStorage): Promise<OpenReport> {
     if (closing !== undefined) throw closed();
     if (!isName(storage.id)) throw new LakewardError('argument-invalid', `'${storage.id}' is no stream id`);
     let opening = streams.get(storage.id);

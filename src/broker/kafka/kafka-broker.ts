@@ -23,15 +23,6 @@ export interface KafkaBrokerOptions extends KafkaOptions {
   readonly telemetry: Telemetry;
   /** Begins the name of every topic made here. */
   readonly topicPrefix?: string;
-  /** Tells a topic from another one of the same name; without it that is not noticed. */
-  readonly memory?: TopicMemory;
-}
-
-/** Remembers, durably, which topic each stream is kept in, by the id that Kafka gave it. */
-export interface TopicMemory {
-  known(stream: StreamId): string | undefined;
-  note(stream: StreamId, topicId: string): Promise<void>;
-  forget(stream: StreamId): Promise<void>;
 }
 
 interface OpenStream {
@@ -50,7 +41,7 @@ interface OpenStream {
 const SAMPLE_BYTES = 1;
 
 export function kafkaBroker(given: KafkaBrokerOptions): Broker {
-  const { clock, pace = clock, telemetry, topicPrefix = '', memory, ...options } = given;
+  const { clock, pace = clock, telemetry, topicPrefix = '', ...options } = given;
   const client = connectKafka(options);
   const topics = topicStorage(client, pace, options.replicas);
   const streams = new Map<StreamId, OpenStream>();
@@ -161,13 +152,12 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
     async open(storage, call) {
       call?.signal?.throwIfAborted();
       if (closed) throw new LakewardError('broker-closed', 'the broker is closed');
-      const topic = `${topicPrefix}${storage.id}`;
-      const known = memory?.known(storage.id);
-      if (known !== undefined && (await client.topic(topic))?.topic.id !== known) {
+      const known = storage.topic;
+      const topic = known?.name ?? `${topicPrefix}${storage.id}`;
+      if (known !== undefined && (await client.topic(topic))?.topic.id !== known.id) {
         throw lost(topic, 'it is not in this cluster, or another one took its name');
       }
       const { id } = await topics.ensure(topic, storage);
-      if (known === undefined) await memory?.note(storage.id, id);
       const stream = streams.get(storage.id) ?? {
         storage,
         topic,
@@ -180,7 +170,7 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       stream.storage = storage;
       streams.set(storage.id, stream);
       byTopic.set(topic, stream);
-      return { stream: storage.id, gaps: [], tornBytes: 0 };
+      return { stream: storage.id, topic: { name: topic, id }, gaps: [], tornBytes: 0 };
     },
     async remove(id) {
       const stream = streams.get(id);
@@ -188,7 +178,6 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       if (stream !== undefined) byTopic.delete(stream.topic);
       stream?.ends.fail(new LakewardError('stream-not-found', `stream ${id} was deleted`));
       await topics.remove(`${topicPrefix}${id}`);
-      await memory?.forget(id);
     },
     async append(id, batch, call) {
       call?.signal?.throwIfAborted();
