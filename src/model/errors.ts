@@ -187,6 +187,23 @@ export const ERRORS = {
     meaning:
       'A row cannot land and the delivery is told to stop at the first; change its schema or its reject mode, then resume it.',
   },
+  'run-cancelled': {
+    status: 409,
+    retryable: true,
+    meaning: 'The run of a background job was cancelled by an operator; it comes again at its next turn.',
+  },
+  'schedule-unavailable': {
+    status: 503,
+    retryable: true,
+    meaning:
+      'The Redis of schedule.redis does not answer, so background jobs that processes share wait; landing goes on. Look at Redis when it stays so.',
+  },
+  'schedule-unsuitable': {
+    status: 500,
+    retryable: false,
+    meaning:
+      'The Redis of schedule.redis is not one to keep a schedule in; the message says what to change, mostly `maxmemory-policy noeviction`.',
+  },
   'schema-deleted': {
     status: 409,
     retryable: false,

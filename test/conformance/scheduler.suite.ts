@@ -4,8 +4,17 @@ import type { Job, Scheduler } from '../../src/ports/scheduler.ts';
 
 export interface SchedulerFixture {
   readonly scheduler: Scheduler;
+  /** Time as the scheduler has it. */
+  nowMs(): number;
   /** Lets this much time pass for the scheduler. */
   pass(ms: number): Promise<void>;
+}
+
+export interface SchedulerTraits {
+  /** Time stands still but for `pass`, and a run comes exactly when it is due. */
+  readonly exact: boolean;
+  /** One that a test can wait for some times. */
+  readonly cadenceMs: number;
 }
 
 /** Something another part of a test waits for. */
@@ -14,34 +23,50 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened: promise, open: () => resolve() };
 }
 
-export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixture>): void {
+export function schedulerSuite(name: string, traits: SchedulerTraits, setUp: () => Promise<SchedulerFixture>): void {
+  const { exact, cadenceMs } = traits;
+  /** For jobs that only triggers run: in real time a turn must not come between. */
+  const seldomMs = exact ? cadenceMs : 3_600_000;
+
   describe(`${name} as a scheduler`, () => {
+    let fixture: SchedulerFixture;
     let scheduler: Scheduler;
-    let pass: (ms: number) => Promise<void>;
 
     beforeEach(async () => {
-      const fixture = await setUp();
-      scheduler = fixture.scheduler;
-      pass = (ms) => fixture.pass(ms);
+      fixture = await setUp();
+      ({ scheduler } = fixture);
     });
     afterEach(() => scheduler.close());
+
+    const pass = (ms: number): Promise<void> => fixture.pass(ms);
+
+    /** Lets time pass, little by little, until it is so. */
+    async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+      for (let turns = 0; !(await isSo()); turns += 1) {
+        if (turns > 5_000) throw new Error('it never came to be so');
+        await pass(exact ? cadenceMs / 1000 : 5);
+      }
+    }
 
     /** A job that records its runs; what a run does can be set while it is scheduled. */
     function aJob(options: Partial<Omit<Job, 'run'>> = {}) {
       const job = {
         name: 'job',
-        everyMs: 1_000,
+        everyMs: seldomMs,
         jitter: 0,
         runs: 0,
         running: 0,
         runningMax: 0,
-        work: (_signal: AbortSignal): Promise<void> => Promise.resolve(),
-        async run(signal: AbortSignal): Promise<void> {
+        /** When it was added, and when its runs began. */
+        timesMs: [fixture.nowMs()],
+        work: (..._given: Parameters<Job['run']>): Promise<void> => Promise.resolve(),
+        async run(...given: Parameters<Job['run']>): Promise<void> {
           job.runs += 1;
           job.running += 1;
           job.runningMax = Math.max(job.runningMax, job.running);
+          job.timesMs.push(fixture.nowMs());
           try {
-            await job.work(signal);
+            await job.work(...given);
           } finally {
             job.running -= 1;
           }
@@ -53,25 +78,20 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
     }
 
     test('runs a job for the first time after one cadence, and then at each', async () => {
-      const job = aJob();
-      await pass(999);
-      expect(job.runs).toBe(0);
-      await pass(1);
-      expect(job.runs).toBe(1);
-      await pass(3_000);
-      expect(job.runs).toBe(4);
+      const job = aJob({ everyMs: cadenceMs });
+      await until(() => job.runs === 4);
+      const gapsMs = job.timesMs.slice(1).map((timeMs, i) => timeMs - (job.timesMs[i] ?? 0));
+      expect(Math.min(...gapsMs)).toBeGreaterThanOrEqual(cadenceMs);
+      if (exact) expect(gapsMs).toEqual([cadenceMs, cadenceMs, cadenceMs, cadenceMs]);
     });
 
     test('adds at most the jitter to a cadence', async () => {
-      const jobs = Array.from({ length: 20 }, (_, i) => aJob({ name: `job-${i}`, jitter: 0.5 }));
-      await pass(999);
-      expect(jobs.map(({ runs }) => runs).every((runs) => runs === 0)).toBe(true);
-      await pass(251);
-      const early = jobs.filter(({ runs }) => runs === 1).length;
-      expect(early).toBeGreaterThan(0);
-      expect(early).toBeLessThan(20);
-      await pass(250);
-      expect(jobs.every(({ runs }) => runs === 1)).toBe(true);
+      const jobs = Array.from({ length: 20 }, (_, i) => aJob({ name: `job-${i}`, everyMs: cadenceMs, jitter: 0.5 }));
+      await until(() => jobs.every(({ runs }) => runs > 0));
+      const waitsMs = jobs.map(({ timesMs: [addedMs = 0, startedMs = 0] }) => startedMs - addedMs);
+      expect(Math.min(...waitsMs)).toBeGreaterThanOrEqual(cadenceMs);
+      expect(Math.max(...waitsMs) - Math.min(...waitsMs)).toBeGreaterThan(cadenceMs / 10);
+      if (exact) expect(Math.max(...waitsMs)).toBeLessThanOrEqual(cadenceMs * 1.5);
     });
 
     test('refuses a name that is taken, and takes it once it is free', async () => {
@@ -82,16 +102,18 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
     });
 
     test('never runs a job beside itself, however long it takes and however often it is triggered', async () => {
-      const job = aJob();
+      const job = aJob({ everyMs: cadenceMs });
       const slow = gate();
       job.work = () => slow.opened;
-      await pass(5_000);
+      await until(() => job.runs === 1);
       const triggers = [scheduler.trigger('job'), scheduler.trigger('job')];
-      await pass(5_000);
+      await pass(cadenceMs * 4);
       expect([job.runs, job.runningMax]).toEqual([1, 1]);
       slow.open();
       await Promise.all(triggers);
-      expect([job.runs, job.runningMax]).toEqual([2, 1]);
+      expect(job.runs).toBeGreaterThan(1);
+      if (exact) expect(job.runs).toBe(2);
+      expect(job.runningMax).toBe(1);
     });
 
     test('never runs a job beside itself when triggers come at any moment of a run', async () => {
@@ -100,7 +122,7 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
         for (let i = 0; i < job.runs % 7; i += 1) await Promise.resolve();
       };
       const triggers: Promise<void>[] = [];
-      for (let i = 0; i < 200; i += 1) {
+      for (let i = 0; i < (exact ? 200 : 40); i += 1) {
         triggers.push(scheduler.trigger('job'));
         for (let turns = 0; turns < i % 11; turns += 1) await Promise.resolve();
         if (i % 20 === 0) await pass(1);
@@ -110,10 +132,9 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
     });
 
     test('goes on after a run that throws', async () => {
-      const job = aJob();
+      const job = aJob({ everyMs: cadenceMs });
       job.work = () => Promise.reject(new Error('no luck'));
-      await pass(3_000);
-      expect(job.runs).toBe(3);
+      await until(() => job.runs === 3);
     });
 
     test('runs a job at once when it is triggered, and resolves with the end of that run', async () => {
@@ -124,8 +145,9 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
       const triggered = scheduler.trigger('job').then(() => {
         ended = true;
       });
-      await pass(0);
-      expect([job.runs, ended]).toEqual([1, false]);
+      await until(() => job.runs === 1);
+      if (exact) expect(job.timesMs[1]).toBe(job.timesMs[0]);
+      expect(ended).toBe(false);
       slow.open();
       await triggered;
     });
@@ -145,6 +167,7 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
         throw new Error('no luck');
       };
       const first = scheduler.trigger('job');
+      await until(() => job.runs === 1);
       const later = [scheduler.trigger('job'), scheduler.trigger('job'), scheduler.trigger('job')];
       const failed = first.catch((error: unknown) => error);
       slow.open();
@@ -166,15 +189,16 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
         await slow.opened;
         order.push('ended');
       };
-      await pass(1_000);
+      const triggered = scheduler.trigger('job');
+      await until(() => job.runs === 1);
       const removing = scheduler.remove('job').then(() => order.push('removed'));
       await pass(0);
       expect(order).toEqual(['aborted']);
       expect(() => aJob()).toThrow('job');
       slow.open();
-      await removing;
+      await Promise.all([triggered, removing]);
       expect(order).toEqual(['aborted', 'ended', 'removed']);
-      await pass(10_000);
+      await pass(cadenceMs * 4);
       expect(job.runs).toBe(1);
       await scheduler.remove('job');
     });
@@ -184,6 +208,7 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
       const slow = gate();
       job.work = () => slow.opened;
       const first = scheduler.trigger('job');
+      await until(() => job.runs === 1);
       const waiting = scheduler.trigger('job').catch((error: unknown) => error);
       const removing = scheduler.remove('job');
       slow.open();
@@ -192,19 +217,62 @@ export function schedulerSuite(name: string, setUp: () => Promise<SchedulerFixtu
       expect(job.runs).toBe(1);
     });
 
+    test('tells how far the run under way is, and nothing when none is', async () => {
+      const job = aJob();
+      const [half, rest] = [gate(), gate()];
+      job.work = async (_signal, report) => {
+        await half.opened;
+        report({ share: 0.5, text: '3 of 6 files' });
+        await rest.opened;
+      };
+      expect(await scheduler.progress('job')).toBeUndefined();
+      const triggered = scheduler.trigger('job');
+      await until(() => job.runs === 1);
+      expect(await scheduler.progress('job')).toEqual({ share: 0, text: '' });
+      half.open();
+      await until(async () => (await scheduler.progress('job'))?.share === 0.5);
+      expect(await scheduler.progress('job')).toEqual({ share: 0.5, text: '3 of 6 files' });
+      rest.open();
+      await triggered;
+      await until(async () => (await scheduler.progress('job')) === undefined);
+      await expect(scheduler.progress('nothing')).rejects.toThrow('nothing');
+    });
+
+    test('cancels the run under way, awaits it, and runs the job again at its next turn', async () => {
+      const job = aJob();
+      let ended = 0;
+      job.work = (signal) =>
+        new Promise((_, reject) =>
+          signal.addEventListener('abort', () => {
+            ended += 1;
+            reject(signal.reason);
+          }),
+        );
+      await scheduler.cancel('job');
+      const triggered = scheduler.trigger('job').catch((error: unknown) => error);
+      await until(() => job.runs === 1);
+      await scheduler.cancel('job');
+      expect(ended).toBe(1);
+      expect(await triggered).toMatchObject({ code: 'run-cancelled' });
+      job.work = () => Promise.resolve();
+      await pass(job.everyMs);
+      await until(() => job.runs > 1);
+      await expect(scheduler.cancel('nothing')).rejects.toThrow('nothing');
+    });
+
     test('aborts and awaits everything when it closes, any number of times', async () => {
-      const jobs = [aJob({ name: 'a' }), aJob({ name: 'b' })];
+      const jobs = [aJob({ name: 'a', everyMs: cadenceMs }), aJob({ name: 'b', everyMs: cadenceMs })];
       for (const job of jobs) {
         job.work = (signal) =>
           new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       }
-      await pass(1_000);
+      await until(() => jobs.every(({ runs }) => runs === 1));
       await Promise.all([scheduler.close(), scheduler.close()]);
       expect(jobs.map(({ runs, running }) => [runs, running])).toEqual([
         [1, 0],
         [1, 0],
       ]);
-      await pass(5_000);
+      await pass(cadenceMs * 4);
       expect(jobs.map(({ runs }) => runs)).toEqual([1, 1]);
       expect(() => aJob({ name: 'c' })).toThrow('closed');
       await expect(scheduler.trigger('a')).rejects.toMatchObject({ code: 'service-stopping' });

@@ -203,8 +203,10 @@ export function triggeredScheduler(): Scheduler {
       jobs.delete(name);
     },
     async trigger(name) {
-      await jobs.get(name)?.run(new AbortController().signal);
+      await jobs.get(name)?.run(new AbortController().signal, () => {});
     },
+    progress: async () => undefined,
+    cancel: async () => {},
     async close() {
       jobs.clear();
     },

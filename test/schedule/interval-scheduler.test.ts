@@ -5,10 +5,10 @@ import { silentTelemetry } from '../../src/telemetry/silent.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { schedulerSuite } from '../conformance/scheduler.suite.ts';
 
-schedulerSuite('one in a process', async () => {
+schedulerSuite('one in a process', { exact: true, cadenceMs: 1_000 }, async () => {
   const clock = manualClock();
   const scheduler = intervalScheduler({ clock, telemetry: silentTelemetry() });
-  return { scheduler, pass: (ms) => clock.advance(ms) };
+  return { scheduler, nowMs: () => clock.nowMs(), pass: (ms) => clock.advance(ms) };
 });
 
 test('a run is counted by how it ends, timed, and logged when it fails', async () => {

@@ -4,20 +4,27 @@
  *
  *   idle ──turn or trigger──► running ──end──► idle
  *                               │ trigger: one more run follows, shared by all who asked meanwhile
+ *                               │ cancel: this run is aborted and awaited, no other
  *   any ──remove, close──► aborted: the run under way is awaited, waiting triggers reject
  */
-import { LakewardError } from '../../model/errors.ts';
+import type { LakewardError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Job, Scheduler } from '../../ports/scheduler.ts';
+import type { Job, Progress, Scheduler } from '../../ports/scheduler.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { type MeasuredRun, measuredRuns } from '../measured-run.ts';
+import { cancelled, removed, stopping, taken, unknownJob } from '../schedule-errors.ts';
 
 export interface IntervalSchedulerOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
 }
 
+const NOTHING_TOLD: Progress = { share: 0, text: '' };
+
 interface Runner {
   trigger(): Promise<void>;
+  progress(): Progress | undefined;
+  cancel(reason: LakewardError): Promise<void>;
   stop(reason: LakewardError): Promise<void>;
 }
 
@@ -26,24 +33,28 @@ export function intervalScheduler({ clock, telemetry }: IntervalSchedulerOptions
   let closed: Promise<void> | undefined;
   const measured = measuredRuns(clock, telemetry);
 
+  function known(name: string): Runner {
+    const runner = runners.get(name);
+    if (runner === undefined) throw closed === undefined ? unknownJob(name) : stopping();
+    return runner;
+  }
+
   return {
     add(job) {
       if (closed !== undefined) throw stopping();
-      if (runners.has(job.name)) throw new Error(`a job '${job.name}' is scheduled already`);
+      if (runners.has(job.name)) throw taken(job.name);
       runners.set(job.name, startRunner(job, clock, measured));
     },
     async remove(name) {
       const runner = runners.get(name);
       if (runner === undefined) return;
-      await runner.stop(new LakewardError('service-stopping', `the job '${name}' was removed`));
+      await runner.stop(removed(name));
       // Only now may the name be taken again: never two runs under one name.
       if (runners.get(name) === runner) runners.delete(name);
     },
-    async trigger(name) {
-      const runner = runners.get(name);
-      if (runner === undefined) throw closed === undefined ? new Error(`no job '${name}' is scheduled`) : stopping();
-      await runner.trigger();
-    },
+    trigger: async (name) => known(name).trigger(),
+    progress: async (name) => known(name).progress(),
+    cancel: async (name) => known(name).cancel(cancelled(name)),
     close() {
       closed ??= Promise.all([...runners.values()].map((runner) => runner.stop(stopping()))).then(() =>
         runners.clear(),
@@ -53,17 +64,22 @@ export function intervalScheduler({ clock, telemetry }: IntervalSchedulerOptions
   };
 }
 
-type MeasuredRun = (job: Job, signal: AbortSignal) => Promise<void>;
-
 function startRunner(job: Job, clock: Clock, run: MeasuredRun): Runner {
   const stopped = new AbortController();
   const { signal } = stopped;
   let running: Promise<void> | undefined;
   let following: Promise<void> | undefined;
+  let told: Progress = NOTHING_TOLD;
+  let cancelling = new AbortController();
 
   function start(): Promise<void> {
     signal.throwIfAborted();
-    running = run(job, signal).finally(() => {
+    told = NOTHING_TOLD;
+    cancelling = new AbortController();
+    const ended = run(job, AbortSignal.any([signal, cancelling.signal]), (progress) => {
+      told = progress;
+    });
+    running = ended.finally(() => {
       running = undefined;
     });
     return running;
@@ -95,42 +111,15 @@ function startRunner(job: Job, clock: Clock, run: MeasuredRun): Runner {
       following ??= runAfter(running);
       return following;
     },
+    progress: () => (running === undefined ? undefined : told),
+    async cancel(reason) {
+      if (running === undefined) return;
+      cancelling.abort(reason);
+      await Promise.allSettled([running]);
+    },
     async stop(reason) {
       stopped.abort(reason);
       await Promise.allSettled([running, following, cadence]);
     },
   };
-}
-
-/** Runs a job, counting how it ends; a failure is logged and thrown on to who asked for the run. */
-function measuredRuns(clock: Clock, telemetry: Telemetry): MeasuredRun {
-  const runs = telemetry.counter({
-    name: 'lakeward_schedule_runs_total',
-    help: 'Runs of scheduled jobs by how they ended.',
-    labels: ['job', 'outcome'],
-  });
-  const durations = telemetry.histogram({
-    name: 'lakeward_schedule_run_seconds',
-    help: 'Time a run of a scheduled job took.',
-    labels: ['job'],
-    buckets: [0.01, 0.1, 1, 10, 60, 600],
-  });
-  return async (job, signal) => {
-    const startedMs = clock.monotonicMs();
-    const labels = { job: job.name };
-    try {
-      await job.run(signal);
-      runs.add(1, { ...labels, outcome: 'done' });
-    } catch (error) {
-      runs.add(1, { ...labels, outcome: signal.aborted ? 'aborted' : 'failed' });
-      if (!signal.aborted) telemetry.log.error('scheduled job failed', { ...labels, error });
-      throw error;
-    } finally {
-      durations.observe((clock.monotonicMs() - startedMs) / 1000, labels);
-    }
-  };
-}
-
-function stopping(): LakewardError {
-  return new LakewardError('service-stopping', 'the scheduler is closed');
 }
