@@ -1,10 +1,9 @@
 /**
- * The only place that picks implementations and joins the stages: one process with its streams in the data folder or on Kafka, its lake in
- * a folder or a bucket. Opening goes down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
+ * The only place that picks implementations and joins the stages: a process with the roles it is told, alone or one of several, its streams in
+ * the data folder or on Kafka, its lake in a folder or a bucket. Opening goes down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
  * deliveries land what fits into the grace, then engines, broker and at last the lock.
  */
 import { lockFolder } from '../broker/embedded/folder-lock.ts';
-import { createCatalog } from '../catalog/catalog.ts';
 import { secretBytes } from '../clock/secret-bytes.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import type { Config } from '../config/load.ts';
@@ -14,7 +13,6 @@ import { checkDeclaration } from '../delivery/documents.ts';
 import { createFrontDoor } from '../ingest/front-door.ts';
 import { createStreams } from '../ingest/streams.ts';
 import { openKeyRing } from '../lake/encrypt/key-ring.ts';
-import { openFileStore } from '../lake/file/file-store.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
 import { isLakewardError } from '../model/errors.ts';
 import type { SchemaText } from '../model/schema.ts';
@@ -33,6 +31,7 @@ import { backgroundTasks } from './background-tasks.ts';
 import { openBroker } from './broker-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
+import { followedBroker } from './followed-broker.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
 import { lakeDesk } from './lake-desk.ts';
@@ -41,6 +40,7 @@ import { lakePlace } from './lake-place.ts';
 import { offersOf } from './lake-offers.ts';
 import type { LateLake } from './late-lake.ts';
 import { lateLake } from './late-lake.ts';
+import { isShared, openCatalog } from './open-catalog.ts';
 import { openKnownLake } from './open-lake.ts';
 import { packageVersion } from './package-version.ts';
 import { scratchFolders } from './scratch-folders.ts';
@@ -73,6 +73,7 @@ interface Ground {
 interface Stores extends Ground {
   /** Its engines are starting. */
   readonly converter: Converter;
+  readonly lake: LateLake;
   readonly broker: Broker;
   readonly catalog: Catalog;
   readonly schemas: Schemas;
@@ -112,30 +113,39 @@ async function openStores(ground: Ground): Promise<Stores> {
   let schemas: Schemas | undefined;
   const converter = startEngines(ground, () => schemas?.all() ?? []);
 
-  const { broker, checkStreams } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
-  shutdown.opened('broker', () => broker.close());
+  const { broker: bare, checkStreams } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
+  shutdown.opened('broker', () => bare.close());
 
-  const catalog = createCatalog({ store: await openFileStore({ folder, clock }), clock });
-  await catalog.open();
+  const lake = lateLakeOf(ground);
+  const catalog = await openCatalog({ config, lake, clock, log: telemetry.log });
   shutdown.opened('catalog', () => catalog.close());
 
-  checkDeclaration(catalog.read(), declared, new Set(config.streams.map(({ name }) => name)));
+  const isMissing = ({ name }: DeliverySpec): boolean => !catalog.read().delivery.has(name);
+  const toDeclare = isShared(config) ? declared.filter(isMissing) : declared;
+  checkDeclaration(catalog.read(), toDeclare, new Set(config.streams.map(({ name }) => name)));
 
   checkStreams(catalog.read().stream.values());
+  const followed = isShared(config) ? followedBroker(bare, { catalog, log: telemetry.log }) : undefined;
+  const broker = followed ?? bare;
   const streams = createStreams({ broker, catalog, clock });
   for (const report of await streams.open()) {
     if (report.gaps.length === 0 && report.tornBytes === 0) continue;
     telemetry.log.warn('stream recovered', { stream: report.stream, gaps: report.gaps, tornBytes: report.tornBytes });
   }
   for (const draft of config.streams) await streams.ensure(draft);
+  const unfollow = followed?.follow();
+  if (unfollow !== undefined) shutdown.opened('streams of the catalog', async () => unfollow());
 
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
   schemas = schemaRegistry({ catalog, clock });
-  return { ...ground, converter, broker, catalog, schemas, scheduler };
+  return { ...ground, converter, lake, broker, catalog, schemas, scheduler };
 }
 
-/** Engines take longest to start, so they start beside everything else; the deliveries wait for them. */
+/**
+ * Engines take longest to start, so they start beside everything else; the deliveries wait for them. A process that neither delivers nor
+ * compacts starts one when it has a transform to judge or rows to replay.
+ */
 function startEngines({ config, clock, telemetry, shutdown }: Ground, schemas: () => readonly SchemaText[]): Converter {
   const converter = duckdbConverter({
     ...config.convert,
@@ -148,7 +158,7 @@ function startEngines({ config, clock, telemetry, shutdown }: Ground, schemas: (
   // For a start that fails before the deliveries; in order, the converter closes before the broker.
   shutdown.opened('engines', () => converter.close());
   // A failure shows where it is waited for.
-  converter.open().catch(() => undefined);
+  if (config.roles.some((role) => role !== 'ingest')) converter.open().catch(() => undefined);
   return converter;
 }
 
@@ -160,7 +170,8 @@ interface OpenLanding {
 async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
   const { scratch } = dataFolder(config.data.folder);
-  const lake = await startLake(stores);
+  const { lake } = stores;
+  await tryLake(stores);
   shutdown.opened('converter', () => converter.close());
 
   const deliveries = createDeliveries({
@@ -173,22 +184,27 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     telemetry,
     scheduler,
     scratch: scratchFolders({ folder: scratch.landings, clock }),
+    delivers: config.roles.includes('deliver'),
     writer: `${process.pid}-${clock.uuid()}`,
     ...crashStep(config.testing.crashAt),
   });
   shutdown.opened('deliveries', () => deliveries.close());
-  await deliveries.declare(stores.declared);
+  if (isShared(config)) await deliveries.ensure(stores.declared);
+  else await deliveries.declare(stores.declared);
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
   return { deliveries, desk: lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock }) };
 }
 
-/** A lake that is away is no reason to send producers away: the deliveries open it when it is back. */
-async function startLake({ config, place, clock, telemetry }: Ground): Promise<LateLake> {
+function lateLakeOf({ config, place, clock, telemetry }: Ground): LateLake {
   const { lakes, scratch } = dataFolder(config.data.folder);
-  const lake = lateLake(() =>
+  return lateLake(() =>
     openKnownLake({ place, memory: lakes, scratchFolder: scratch.probes, clock, log: telemetry.log }),
   );
+}
+
+/** A lake that is away is no reason to send producers away: the deliveries open it when it is back. */
+async function tryLake({ lake, place, telemetry }: Stores): Promise<void> {
   try {
     await lake.lakeId();
   } catch (error) {
@@ -198,7 +214,6 @@ async function startLake({ config, place, clock, telemetry }: Ground): Promise<L
       reason: error.message,
     });
   }
-  return lake;
 }
 
 async function openFrontDoor(
@@ -219,6 +234,7 @@ async function openFrontDoor(
     clock,
     telemetry,
     server: { host, port, open, keys },
+    takesRecords: config.roles.includes('ingest'),
     declaredStreams: config.streams.map(({ name }) => name),
     status: async () => {
       const disk = await diskOf(config);
@@ -229,7 +245,7 @@ async function openFrontDoor(
         dataFolder: config.data.folder,
         lake: place.location,
         guarantee: place.guarantee,
-        roles: ['ingest', 'deliver'],
+        roles: config.roles,
         disk,
         memoryBytes: process.memoryUsage.rss(),
         // A delivery in trouble is no reason to send producers away: their records are safe in the stream.

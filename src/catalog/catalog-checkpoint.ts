@@ -5,8 +5,8 @@
  */
 import type { CallOptions } from '../ports/call-options.ts';
 import type { CatalogState } from '../ports/catalog.ts';
-import type { LakeStore, ListPage } from '../ports/lake-store.ts';
-import { CHECKPOINT_FOLDER, damaged, decodeFile, EMPTIED, encodeFile, LOG_FOLDER } from './catalog-file.ts';
+import type { ListPage } from '../ports/lake-store.ts';
+import { type CatalogPlace, damaged, decodeFile, EMPTIED, encodeFile } from './catalog-file.ts';
 import { numberedPath, numberOf } from './catalog-file.ts';
 import { applyEdits, editsOf, emptyState } from './catalog-state.ts';
 
@@ -21,12 +21,12 @@ interface CheckpointFile {
 }
 
 /** The state of the newest checkpoint; the empty state when there is none. */
-export async function loadCheckpoint(store: LakeStore, call: CallOptions): Promise<CatalogState> {
+export async function loadCheckpoint(place: CatalogPlace, call: CallOptions): Promise<CatalogState> {
   for (;;) {
-    const newest = (await listCheckpoints(store, call)).at(-1);
+    const newest = (await listCheckpoints(place, call)).at(-1);
     if (newest === undefined) return emptyState();
-    const path = numberedPath(CHECKPOINT_FOLDER, newest.version);
-    const bytes = await store.read(path, call);
+    const path = numberedPath(place.checkpoints, newest.version);
+    const bytes = await place.store.read(path, call);
     // Removed between the two calls: a newer one exists.
     if (bytes === undefined) continue;
     const file = decodeFile(path, bytes);
@@ -37,37 +37,38 @@ export async function loadCheckpoint(store: LakeStore, call: CallOptions): Promi
 
 /** Writes the checkpoint of a state, empties entries and removes checkpoints that an aged one replaces. Repeatable. */
 export async function writeCheckpoint(
-  store: LakeStore,
+  place: CatalogPlace,
   state: CatalogState,
   now: { readonly nonce: string; readonly nowMs: number },
   call: CallOptions,
 ): Promise<void> {
+  const { store } = place;
   const { version } = state;
   const file = encodeFile({ version, nonce: now.nonce, writtenMs: now.nowMs, edits: editsOf(state) });
   // Whoever wrote it first wrote the same state.
-  await store.create(numberedPath(CHECKPOINT_FOLDER, version), file, call);
-  const checkpoints = await listCheckpoints(store, call);
+  await store.create(numberedPath(place.checkpoints, version), file, call);
+  const checkpoints = await listCheckpoints(place, call);
   const aged = checkpoints.findLast(({ modifiedMs }) => modifiedMs <= now.nowMs - CHECKPOINT_GRACE_MS);
   const older = checkpoints.filter((checkpoint) => checkpoint.version < (aged?.version ?? 0));
   const oldest = older[0];
   if (aged === undefined || oldest === undefined) return;
   // Earlier rounds emptied up to the oldest checkpoint, but for the first, which may have had none before it.
   for (let number = Math.max(1, oldest.version - CHECKPOINT_EVERY); number <= aged.version; number += 1) {
-    await store.overwrite(numberedPath(LOG_FOLDER, number), EMPTIED, call);
+    await store.overwrite(numberedPath(place.log, number), EMPTIED, call);
   }
   // The oldest goes last, so that a round cut short is done again from where it began.
   for (const checkpoint of older.toReversed()) {
-    await store.remove(numberedPath(CHECKPOINT_FOLDER, checkpoint.version), call);
+    await store.remove(numberedPath(place.checkpoints, checkpoint.version), call);
   }
 }
 
-async function listCheckpoints(store: LakeStore, call: CallOptions): Promise<CheckpointFile[]> {
+async function listCheckpoints(place: CatalogPlace, call: CallOptions): Promise<CheckpointFile[]> {
   const found: CheckpointFile[] = [];
   let page: ListPage | undefined;
   do {
-    page = await store.list(CHECKPOINT_FOLDER, { ...call, ...(page?.next && { after: page.next }) });
+    page = await place.store.list(place.checkpoints, { ...call, ...(page?.next && { after: page.next }) });
     for (const { path, modifiedMs } of page.files) {
-      const version = numberOf(CHECKPOINT_FOLDER, path);
+      const version = numberOf(place.checkpoints, path);
       if (version !== undefined) found.push({ version, modifiedMs });
     }
   } while (page.next !== undefined);

@@ -5,6 +5,8 @@
  *   catalog/log/<20-digit n>.json          {"format":1,"checksum","body":{"version":n,"nonce","writtenMs","edits":[{kind,key,document?}]}}
  *   catalog/checkpoint/<20-digit n>.json   the same, its edits making the whole state at version n from nothing
  *
+ * in the data folder, below `_lakeward/` in a lake.
+ *
  * An entry is made once with create-exclusive and never deleted; behind an aged checkpoint it is emptied to `{}`, which keeps
  * its number taken. A checkpoint may be deleted when a newer one exists.
  */
@@ -12,12 +14,22 @@ import { crc32 } from 'node:zlib';
 import { LakewardError } from '../model/errors.ts';
 import { lakePath, type LakePath } from '../model/lake-path.ts';
 import type { CatalogEdit } from '../ports/catalog.ts';
+import type { LakeStore } from '../ports/lake-store.ts';
 import { editComplaint, isCount, isObject } from './document-shape.ts';
 
-export const LOG_FOLDER = 'catalog/log/';
-export const CHECKPOINT_FOLDER = 'catalog/checkpoint/';
 export const EMPTIED = new TextEncoder().encode('{}\n');
 const FORMAT = 1;
+
+/** Where a catalog lies: a store, and its folders there, each with `/` at its end. */
+export interface CatalogPlace {
+  readonly store: LakeStore;
+  readonly log: string;
+  readonly checkpoints: string;
+}
+
+export function catalogPlace(store: LakeStore, folder: string): CatalogPlace {
+  return { store, log: `${folder}/log/`, checkpoints: `${folder}/checkpoint/` };
+}
 
 export interface CatalogFile {
   readonly version: number;

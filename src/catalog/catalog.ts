@@ -1,7 +1,7 @@
 /**
  * The catalog as a numbered log of changes on a lake store: version n is entry n, made with create-exclusive, so of two
  * processes that change version n-1 one wins and the other is told so. A process follows others by asking for the next entry.
- * Owns `catalog/`; knows nothing of what the documents mean. Invariant: the state is the fold of entries 1 … version.
+ * Owns its folder; knows nothing of what the documents mean. Invariant: the state is the fold of entries 1 … version.
  */
 import { isLakewardError, LakewardError } from '../model/errors.ts';
 import type { CallOptions } from '../ports/call-options.ts';
@@ -9,26 +9,33 @@ import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import { CHECKPOINT_EVERY, loadCheckpoint, writeCheckpoint } from './catalog-checkpoint.ts';
-import { type CatalogFile, damaged, decodeFile, editsComplaint, encodeFile } from './catalog-file.ts';
-import { LOG_FOLDER, numberedPath } from './catalog-file.ts';
+import { type CatalogFile, type CatalogPlace, catalogPlace, damaged, decodeFile } from './catalog-file.ts';
+import { editsComplaint, encodeFile, numberedPath } from './catalog-file.ts';
 import { applyEdits, emptyState } from './catalog-state.ts';
 
-/** How often the log is asked for changes of other processes. */
-const FOLLOW_EVERY_MS = 2_000;
+/** How often the log is asked for changes of other processes: they see a change within twice this, as promised to clients. */
+const FOLLOW_EVERY_MS = 1_000;
 /** Tries of a create whose outcome stays unknown, and the pause before the second; each further pause is twice as long. */
 const CREATE_TRIES = 6;
 const CREATE_PAUSE_MS = 50;
 
 export interface CatalogOptions {
   readonly store: LakeStore;
+  /** Default `catalog`. */
+  readonly folder?: string;
+  /** No other process changes it, so nobody is followed. */
+  readonly alone?: boolean;
   readonly clock: Clock;
 }
 
-export function createCatalog({ store, clock }: CatalogOptions): Catalog {
+export function createCatalog({ store, folder = 'catalog', alone = false, clock }: CatalogOptions): Catalog {
+  const place = catalogPlace(store, folder);
   let state = emptyState();
   let checkpointed = 0;
   let opened: Promise<void> | undefined;
   let following: Promise<void> = Promise.resolve();
+  let confirmedMs = Number.NEGATIVE_INFINITY;
+  let refreshing: Promise<void> | undefined;
   let last: Promise<unknown> = Promise.resolve();
   const closing = new AbortController();
   const listeners = new Set<(state: CatalogState) => void>();
@@ -54,24 +61,29 @@ export function createCatalog({ store, clock }: CatalogOptions): Catalog {
   async function catchUp(call: CallOptions): Promise<void> {
     for (;;) {
       const number = state.version + 1;
-      const file = await readEntry(store, number, call);
-      if (file === undefined) return;
+      // Before the question, not after the answer: a change may be made while that travels.
+      const askedMs = clock.monotonicMs();
+      const file = await readEntry(place, number, call);
+      if (file === undefined) {
+        confirmedMs = askedMs;
+        return;
+      }
       if (file !== 'emptied') {
         advanceTo(applyEdits(state, file.edits));
         continue;
       }
-      const loaded = await loadCheckpoint(store, call);
-      if (loaded.version < number) throw damaged(numberedPath(LOG_FOLDER, number), 'it is empty without a checkpoint');
+      const loaded = await loadCheckpoint(place, call);
+      if (loaded.version < number) throw damaged(numberedPath(place.log, number), 'it is empty without a checkpoint');
       checkpointed = loaded.version;
       advanceTo(loaded);
     }
   }
 
   async function load(call: CallOptions): Promise<void> {
-    state = await loadCheckpoint(store, call);
+    state = await loadCheckpoint(place, call);
     checkpointed = state.version;
     await catchUp(call);
-    following = follow();
+    if (!alone) following = follow();
   }
 
   async function follow(): Promise<void> {
@@ -94,12 +106,12 @@ export function createCatalog({ store, clock }: CatalogOptions): Catalog {
     if (state.version !== base) throw conflict(base, state.version);
     const file: CatalogFile = { version: base + 1, nonce: clock.uuid(), writtenMs: clock.nowMs(), edits };
     const bytes = encodeFile(file);
-    if (!(await createEntry(store, clock, { file, bytes }, call))) {
+    if (!(await createEntry(place, clock, { file, bytes }, call))) {
       await catchUp(call);
       throw conflict(base, state.version);
     }
     // Folded from the bytes, so that the state is what a restart would read, whatever the caller does to its objects.
-    const written = decodeFile(numberedPath(LOG_FOLDER, file.version), bytes) as CatalogFile;
+    const written = decodeFile(numberedPath(place.log, file.version), bytes) as CatalogFile;
     advanceTo(applyEdits(state, written.edits));
     const committed = state;
     if (committed.version - checkpointed >= CHECKPOINT_EVERY) await checkpoint(committed);
@@ -108,7 +120,7 @@ export function createCatalog({ store, clock }: CatalogOptions): Catalog {
 
   async function checkpoint(at: CatalogState): Promise<void> {
     try {
-      await writeCheckpoint(store, at, { nonce: clock.uuid(), nowMs: clock.nowMs() }, { signal: closing.signal });
+      await writeCheckpoint(place, at, { nonce: clock.uuid(), nowMs: clock.nowMs() }, { signal: closing.signal });
       checkpointed = at.version;
     } catch (error) {
       // The change is durable; the next one tries the checkpoint again.
@@ -125,6 +137,17 @@ export function createCatalog({ store, clock }: CatalogOptions): Catalog {
       return opened;
     },
     read: () => state,
+    refresh(options = {}) {
+      if (alone) return Promise.resolve();
+      if (options.signal !== undefined) return inTurn(() => catchUp(options));
+      // Shared by those who come before it begins: later ones may know of a change that it misses.
+      refreshing ??= inTurn(() => {
+        refreshing = undefined;
+        return catchUp({});
+      });
+      return refreshing;
+    },
+    confirmedMs: () => (alone ? clock.monotonicMs() : confirmedMs),
     change(base, edits, options = {}) {
       const complaint = editsComplaint(edits);
       if (complaint !== undefined) {
@@ -150,11 +173,11 @@ export function createCatalog({ store, clock }: CatalogOptions): Catalog {
 }
 
 async function readEntry(
-  store: LakeStore,
+  { store, log }: CatalogPlace,
   number: number,
   call: CallOptions,
 ): Promise<CatalogFile | 'emptied' | undefined> {
-  const path = numberedPath(LOG_FOLDER, number);
+  const path = numberedPath(log, number);
   const bytes = await store.read(path, call);
   return bytes === undefined ? undefined : decodeFile(path, bytes);
 }
@@ -164,7 +187,7 @@ async function readEntry(
  * another means lost, and absent means nothing, so the create is repeated. Throws `lake-unavailable` when it stays unclear.
  */
 async function createEntry(
-  store: LakeStore,
+  place: CatalogPlace,
   clock: Clock,
   entry: { readonly file: CatalogFile; readonly bytes: Uint8Array },
   call: CallOptions,
@@ -172,8 +195,8 @@ async function createEntry(
   const { version, nonce } = entry.file;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      if ((await store.create(numberedPath(LOG_FOLDER, version), entry.bytes, call)) === 'created') return true;
-      const found = await readEntry(store, version, call);
+      if ((await place.store.create(numberedPath(place.log, version), entry.bytes, call)) === 'created') return true;
+      const found = await readEntry(place, version, call);
       if (found !== undefined) return found !== 'emptied' && found.nonce === nonce;
       if (attempt >= CREATE_TRIES)
         throw new LakewardError('lake-unavailable', `entry ${version} is said to exist but is not there`);

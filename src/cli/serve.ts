@@ -9,6 +9,7 @@ export const serve: Command = {
   arguments: [],
   options: {
     config: { value: 'file', about: 'configuration file (default ./lakeward.yaml when there is one)' },
+    roles: { value: 'list', about: 'ingest, deliver, compact: what this process does (default all)' },
     host: { value: 'address', about: 'address to listen on (default 127.0.0.1)' },
     port: { value: 'port', about: 'port (default 4567; 0 takes a free one)' },
     data: { value: 'folder', about: 'data folder (default ./lakeward-data)' },
@@ -30,7 +31,7 @@ async function serveUntilEnd(call: Invocation): Promise<number> {
   const startedMs = call.clock.monotonicMs();
   const file = call.option('config');
   const flags = Object.fromEntries(
-    ['host', 'port', 'data', 'lake', 'log-level'].map((name) => [name, call.option(name)] as const),
+    ['roles', 'host', 'port', 'data', 'lake', 'log-level'].map((name) => [name, call.option(name)] as const),
   );
   const config = await loadServerConfig({
     ...(file === undefined ? {} : { file }),

@@ -28,6 +28,8 @@ const RETENTION_HOURS = {
 };
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export const GUARANTEES = ['exactly-once', 'at-least-once'] as const;
+export const ROLES = ['ingest', 'deliver', 'compact'] as const;
+export const CATALOG_PLACES = ['data', 'lake'] as const;
 export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 const BUCKET_PATTERN = '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 /** No segment is empty, `.` or `..`. */
@@ -84,6 +86,14 @@ const duration = quantityOf('ms');
 
 const section = <T extends Record<string, TSchema>>(description: string, keys: T) =>
   Type.Object(keys, { additionalProperties: false, description });
+
+/** Some of the names, all by default; each once. */
+const someOf = (description: string, accepted: readonly string[]) =>
+  Type.Array(Type.Enum([...accepted], { notes: { accepted: accepted.join(', ') } }), {
+    default: [...accepted],
+    description,
+    notes: { accepted: `a list of ${accepted.join(', ')}`, defaultText: 'all' },
+  });
 
 const list = <T extends TSchema>(description: string, items: T, accepted: string) =>
   Type.Array(items, { default: [], description, notes: { accepted } });
@@ -194,6 +204,7 @@ const LAKE_KEY = section('One key.', {
 });
 
 export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
+  roles: someOf('What this process does; see [Several processes](#several-processes).', ROLES),
   server: section('Where the server listens and who may come in.', {
     host: text(
       'Address to listen on. Others than loopback need keys, or `server.open`.',
@@ -212,7 +223,7 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
     }),
   }),
   data: section('Where streams and the catalog are kept.', {
-    folder: path('Folder of the stream log and the catalog; one process at a time owns it.', {
+    folder: path('Folder of the stream log and the catalog; every process has one of its own.', {
       default: './lakeward-data',
     }),
     reserve: size('Disk space left free: below it writes are refused and landing goes on.', {
@@ -220,6 +231,13 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
       max: '1TiB',
       default: '512MiB',
     }),
+  }),
+  catalog: section('What streams, deliveries and schemas there are.', {
+    place: oneOf(
+      'Where that is kept: `data` for a process alone, `lake` for all processes on one lake. `lake` needs `broker.kafka`.',
+      CATALOG_PLACES,
+      'data',
+    ),
   }),
   broker: section('What keeps the streams.', { kafka: Type.Optional(KAFKA) }),
   lake: section('Where files land.', {

@@ -29,6 +29,43 @@ export function kafkaProblems({ broker: { kafka } }: ConfigValues): ConfigProble
   return problems;
 }
 
+/** Processes that share streams, lake and catalog find all three; one that is alone does everything. */
+export function clusterProblems({ roles, catalog, broker, lake }: ConfigValues): ConfigProblem[] {
+  const problems: ConfigProblem[] = repeatedRoles(roles);
+  if (catalog.place === 'lake') {
+    if (broker.kafka === undefined) {
+      problems.push({
+        path: 'catalog.place',
+        value: 'lake',
+        accepted: 'data; or add broker.kafka, for streams that processes share',
+      });
+    }
+    if (lake.folder === undefined && lake.s3 === undefined) {
+      problems.push({
+        path: 'catalog.place',
+        value: 'lake',
+        accepted: 'data; or add lake.s3 or lake.folder, a lake that processes share',
+      });
+    }
+    return problems;
+  }
+  for (const role of ['ingest', 'deliver']) {
+    if (roles.includes(role)) continue;
+    problems.push({
+      path: 'roles',
+      value: roles,
+      accepted: `${role} among them; or catalog.place: lake, where another process has it`,
+    });
+  }
+  return problems;
+}
+
+function repeatedRoles(roles: readonly string[]): ConfigProblem[] {
+  if (roles.length === 0) return [{ path: 'roles', value: roles, accepted: 'one role at least' }];
+  if (new Set(roles).size === roles.length) return [];
+  return [{ path: 'roles', value: roles, accepted: 'every role once' }];
+}
+
 /** A key comes from one place, and a variable that is named is set. */
 export function lakeKeyProblems({ lake }: ConfigValues, env: Environment): ConfigProblem[] {
   return lake.keys.flatMap(({ id, file, env: variable, command }, i) => {

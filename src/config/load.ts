@@ -7,10 +7,11 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { type ConfigProblem, configInvalid } from './config-problem.ts';
-import type { GUARANTEES, LOG_LEVELS, SASL_MECHANISMS } from './config-schema.ts';
-import type { ConfigValues } from './config-schema.ts';
+import type { CATALOG_PLACES, ConfigValues, GUARANTEES, LOG_LEVELS, ROLES } from './config-schema.ts';
+import type { SASL_MECHANISMS } from './config-schema.ts';
 import { type Environment, processEnvironment } from './environment.ts';
-import { kafkaProblems, lakeKeyProblems, lakeProblems, listeningProblems, repeatedNames } from './joint-rules.ts';
+import { clusterProblems, kafkaProblems, lakeKeyProblems, lakeProblems } from './joint-rules.ts';
+import { listeningProblems, repeatedNames } from './joint-rules.ts';
 import { type Flags, withOverrides } from './overrides.ts';
 import { isObject, readValues } from './read-values.ts';
 
@@ -56,9 +57,12 @@ export interface KafkaConfig {
   };
 }
 
+export type Role = (typeof ROLES)[number];
+
 export interface Config {
   /** Absolute path of the file read; absent when there is none. */
   readonly file?: string;
+  readonly roles: readonly Role[];
   readonly server: {
     readonly host: string;
     readonly port: number;
@@ -67,6 +71,7 @@ export interface Config {
     readonly drainMs: number;
   };
   readonly data: { readonly folder: string; readonly reserveBytes: number };
+  readonly catalog: { readonly place: (typeof CATALOG_PLACES)[number] };
   /** Absent: streams are kept in the data folder. */
   readonly kafka?: KafkaConfig;
   readonly lake: LakeConfig;
@@ -118,6 +123,7 @@ export async function loadConfig(
       ? []
       : [
           ...listeningProblems(values),
+          ...clusterProblems(values),
           ...kafkaProblems(values),
           ...lakeProblems(values),
           ...lakeKeyProblems(values, env),
@@ -151,8 +157,10 @@ function testAids(env: Environment): Config['testing'] {
 function settingsOf(values: ConfigValues, env: Environment): Omit<Config, 'file' | 'deliveries' | 'testing'> {
   const { server, data, log, convert, telemetry, streams } = values;
   return {
+    roles: values.roles as readonly Role[],
     server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
     data: { folder: data.folder, reserveBytes: data.reserve },
+    catalog: { place: values.catalog.place as Config['catalog']['place'] },
     ...(values.broker.kafka !== undefined && { kafka: values.broker.kafka as KafkaConfig }),
     lake: lakeOf(values),
     lakeKeys: values.lake.keys.map((key) => lakeKeyOf(key, env)),

@@ -9,14 +9,15 @@ import { isObject } from './read-values.ts';
 
 export interface Override {
   /** Key in the configuration. */
-  readonly key: `${string}.${string}`;
+  readonly key: 'roles' | `${string}.${string}`;
   readonly variable: string;
   /** Absent where the value is a secret, which does not belong on a command line. */
   readonly flag?: string;
-  readonly form: 'text' | 'integer' | 'flag' | 'path' | 'keys';
+  readonly form: 'text' | 'integer' | 'flag' | 'path' | 'keys' | 'list';
 }
 
 export const OVERRIDES: readonly Override[] = [
+  { key: 'roles', variable: 'LAKEWARD_ROLES', flag: 'roles', form: 'list' },
   { key: 'server.host', variable: 'LAKEWARD_SERVER_HOST', flag: 'host', form: 'text' },
   { key: 'server.port', variable: 'LAKEWARD_SERVER_PORT', flag: 'port', form: 'integer' },
   { key: 'server.open', variable: 'LAKEWARD_SERVER_OPEN', flag: 'open', form: 'flag' },
@@ -36,7 +37,11 @@ export function withOverrides(written: unknown, from: { flags: Flags; env: Envir
   for (const { key, variable, flag, form } of OVERRIDES) {
     const value = (flag === undefined ? undefined : from.flags[flag]) ?? from.env[variable];
     if (value === undefined) continue;
-    const [section = '', name = ''] = key.split('.');
+    const [section = '', name] = key.split('.');
+    if (name === undefined) {
+      result[section] = parseOverride(form, value, from.folder);
+      continue;
+    }
     const inFile = result[section] ?? {};
     if (isObject(inFile)) result[section] = { ...inFile, [name]: parseOverride(form, value, from.folder) };
   }
@@ -52,6 +57,8 @@ function parseOverride(form: Override['form'], value: string | boolean, folder: 
       return value === 'true' ? true : value === 'false' ? false : value;
     case 'path':
       return value === '' ? value : resolve(folder, value);
+    case 'list':
+      return value === '' ? [] : value.split(',');
     case 'keys':
       return value === '' ? [] : value.split(',').map(parseKey);
     case 'text':

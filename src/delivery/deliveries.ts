@@ -41,6 +41,8 @@ export interface DeliveryComplaint {
 export interface DeliveryStage extends Deliveries {
   /** Makes the catalog say what the configuration file declares; call before `open`. Throws `stream-not-found`, `argument-invalid`. */
   declare(specs: readonly DeliverySpec[]): Promise<void>;
+  /** Makes those of the specifications that do not exist, where several processes' files declare them: the first is as good as any. */
+  ensure(specs: readonly DeliverySpec[]): Promise<void>;
   /** Sweeps scratch and starts a worker for every delivery that is not paused. Engines that still start are waited for by the first landing. */
   open(): Promise<void>;
   /** Lands what waits, as far as it fits into the time, then closes. */
@@ -158,6 +160,11 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     async declare(specs) {
       for (const spec of specs) await judge(spec);
       await change((state) => declaration(state, specs, room.clock.nowMs()));
+    },
+    async ensure(specs) {
+      const missing = (state: CatalogState) => specs.filter(({ name }) => !state.delivery.has(name));
+      for (const spec of missing(room.catalog.read())) await judge(spec);
+      await change((state) => missing(state).flatMap((spec) => creation(state, spec, room.clock.nowMs())));
     },
     async open() {
       await room.scratch.sweep();

@@ -101,6 +101,8 @@ export async function prepareLanding(at: LandingRoom, order: LandingOrder): Prom
       drop: nothingToDrop,
     };
   }
+  // Whoever sent these records may have registered their schemas in another process a moment before.
+  await room.catalog.refresh({ signal });
   const plan = await currentPlan(
     { catalog: room.catalog, converter: room.converter, clock: room.clock, spec, createdMs: at.createdMs },
     { sample, landedVersion: at.log.view().planVersion, growth: at.growth, signal },

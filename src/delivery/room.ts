@@ -22,6 +22,8 @@ export interface DeliveryRoom {
   readonly telemetry: Telemetry;
   readonly scheduler: Scheduler;
   readonly scratch: ScratchFolders;
+  /** Whether this process lands; without it deliveries are known here and land in other processes. Default true. */
+  readonly delivers?: boolean;
   /** Names this process in log entries: who landed what. */
   readonly writer: string;
   /** Identity of the lake; a landing log that was written for another one is not continued. Throws `lake-unavailable` while the lake is away. */

@@ -22,7 +22,7 @@ export interface RunningDelivery {
   readonly holder: LogHolder;
   readonly ids: IdMemory;
   readonly metrics: DeliveryMetrics;
-  /** Absent while paused. */
+  /** Absent while paused, and in a process that does not land. */
   readonly worker: Worker | undefined;
 }
 
@@ -40,6 +40,7 @@ export interface RunningDeliveries {
 
 export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   const running = new Map<string, RunningDelivery>();
+  const lands = room.delivers ?? true;
   let tail: Promise<void> = Promise.resolve();
   let closed = false;
 
@@ -56,11 +57,10 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     const sameSpec = JSON.stringify(kept?.document.spec) === JSON.stringify(spec);
     const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, document, ids);
     const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
-    const worker = document.paused
-      ? undefined
-      : startWorker({ room, spec, createdMs, letThrough, holder, ids, metrics });
+    const worker =
+      document.paused || !lands ? undefined : startWorker({ room, spec, createdMs, letThrough, holder, ids, metrics });
     running.set(spec.name, { document, holder, ids, metrics, worker });
-    if (kept === undefined) room.scheduler.add(maintenance(spec.name));
+    if (kept === undefined && lands) room.scheduler.add(maintenance(spec.name));
   }
 
   async function end(name: string, delivery: RunningDelivery): Promise<void> {

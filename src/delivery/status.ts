@@ -20,7 +20,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
   const opened = delivery.worker === undefined ? await openPaused(room, delivery) : undefined;
   const worker = delivery.worker?.view();
   const view = delivery.holder.view();
-  const state: DeliveryState = worker?.state ?? 'paused';
+  const state: DeliveryState = worker?.state ?? (delivery.document.paused ? 'paused' : 'running');
   const trouble = worker?.trouble ?? opened;
   const times = {
     ...(trouble === undefined ? {} : { trouble }),

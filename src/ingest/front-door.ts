@@ -18,13 +18,14 @@ import { createControlApi } from './http/control-api.ts';
 import { postRecords } from './http/post-records.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
 import { kinesisWire } from './kinesis/wire.ts';
+import { LakewardError } from '../model/errors.ts';
+import { takesNoRecords } from './takes-no-records.ts';
 import type { Exchange, Request, Response } from './server/exchange.ts';
 import { headerOf, send } from './server/exchange.ts';
 import { openPort } from './server/port.ts';
 import type { ServerConfig, ServerStatusFacts } from './server-options.ts';
 import { boundsOf } from './server-options.ts';
 import { createStreams } from './streams.ts';
-import { LakewardError } from '../model/errors.ts';
 
 export interface FrontDoorOptions {
   readonly broker: Broker;
@@ -36,6 +37,8 @@ export interface FrontDoorOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly server: ServerConfig;
+  /** Default true; a process that takes none still serves everything else. */
+  readonly takesRecords?: boolean;
   /** Streams of the configuration file, by name: they are not deleted. */
   readonly declaredStreams?: readonly string[];
   readonly status: () => Promise<ServerStatusFacts>;
@@ -53,7 +56,7 @@ const GONE = new DOMException('the client has gone', 'AbortError');
 const RECORDS_PATH = /^\/v1\/streams\/([^/]+)\/records$/;
 
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
-  const { broker, catalog, clock, server, telemetry } = options;
+  const { broker, catalog, clock, server, telemetry, takesRecords = true } = options;
   const bounds = boundsOf(server);
   const metrics = ingestMetrics(telemetry);
   const log = telemetry.log.child({ room: 'ingest' });
@@ -61,7 +64,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const admission = bytesInFlight(bounds.inFlightBytesMax, metrics.inFlightBytes);
   const checkBearer = bearerCheck(server.keys);
   const services = { streams, broker, clock, metrics };
-  const kinesis = kinesisWire({ keys: server.keys, bounds, clock, metrics, log, services });
+  const kinesis = kinesisWire({ takesRecords, keys: server.keys, bounds, clock, metrics, log, services });
   const closing = new AbortController();
   let control: ControlApi | undefined;
 
@@ -72,6 +75,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     try {
       checkBearer(headerOf(request, 'authorization'));
       if (closing.signal.aborted) throw new LakewardError('service-stopping', 'the server is stopping');
+      if (!takesRecords) throw takesNoRecords();
       answer = await postRecords(name, exchange, { ...services, schemas: options.schemas, bounds });
     } catch (error) {
       const problem = apiErrorOf(error);

@@ -193,7 +193,8 @@ function documentOf({ name, shards, retentionMs }: StreamDraft, id: StreamId, no
   };
 }
 
-function storageOf({ id, shards, retentionMs, topic }: StreamDocument): StreamStorage {
+/** What the broker is told of a stream. */
+export function storageOf({ id, shards, retentionMs, topic }: StreamDocument): StreamStorage {
   return { id, shardCount: shards.length, retentionMs, ...(topic !== undefined && { topic }) };
 }
 

@@ -181,6 +181,12 @@ export const ERRORS = {
     meaning:
       'More rows were rejected than the error budget of the delivery allows, so it is suspended; `lakeward delivery describe` names the reasons and the ways on.',
   },
+  'role-missing': {
+    status: 421,
+    retryable: false,
+    meaning:
+      'This process does not do that: its `roles` leave it out. Send the request to one that has the role; `lakeward status` shows them.',
+  },
   'row-rejected': {
     status: 409,
     retryable: false,

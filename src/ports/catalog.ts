@@ -46,6 +46,18 @@ export interface Catalog {
    */
   change(base: number, edits: readonly CatalogEdit[], options?: CallOptions): Promise<CatalogState>;
 
+  /**
+   * Asks now for changes of other processes: every change that was answered anywhere before the call is in `read()` when it resolves.
+   * Throws `lake-unavailable`. Others' changes are seen without it too, within two seconds.
+   */
+  refresh(options?: CallOptions): Promise<void>;
+
+  /**
+   * When this copy was last known to be the newest, on the monotonic clock: what was answered anywhere before that is in `read()`.
+   * Stands still while the store cannot be asked; always now where no other process can change the catalog.
+   */
+  confirmedMs(): number;
+
   /** Calls back after every change, own or others', with the new state, in order; never before the call returns. Gives the way to stop it. */
   watch(listener: (state: CatalogState) => void): () => void;
 

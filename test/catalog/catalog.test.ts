@@ -202,6 +202,50 @@ describe('the log of the catalog', () => {
     expect((await opened()).read().version).toBe(1);
   });
 
+  test('is confirmed while it can ask, and stands still while the store is away', async () => {
+    let away = false;
+    const flaky: LakeStore = {
+      ...store,
+      read: (path, options) =>
+        away ? Promise.reject(new LakewardError('lake-unavailable', 'the store is away')) : store.read(path, options),
+    };
+    const catalog = await opened(flaky);
+    await passSeconds(clock);
+    expect(clock.monotonicMs() - catalog.confirmedMs()).toBeLessThanOrEqual(1_000);
+    away = true;
+    const before = catalog.confirmedMs();
+    await passSeconds(clock);
+    await expect(catalog.refresh()).rejects.toMatchObject({ code: 'lake-unavailable' });
+    expect(catalog.confirmedMs()).toBe(before);
+    away = false;
+    await passSeconds(clock);
+    expect(clock.monotonicMs() - catalog.confirmedMs()).toBeLessThanOrEqual(1_000);
+    await catalog.close();
+  });
+
+  test('asks for nothing where no other process can change it, and is always confirmed', async () => {
+    let reads = 0;
+    const counted: LakeStore = { ...store, read: (path, options) => (reads++, store.read(path, options)) };
+    const catalog = createCatalog({ store: counted, clock, alone: true });
+    await catalog.open();
+    const opening = reads;
+    await passSeconds(clock);
+    await catalog.refresh();
+    expect(reads).toBe(opening);
+    expect(catalog.confirmedMs()).toBe(clock.monotonicMs());
+    await catalog.close();
+  });
+
+  test('lies in the folder it is told', async () => {
+    const catalog = createCatalog({ store, clock, folder: '_lakeward/catalog' });
+    await catalog.open();
+    await change(catalog, 64);
+    expect(await paths('catalog/')).toEqual([]);
+    expect(await paths('_lakeward/catalog/checkpoint/')).toEqual(['00000000000000000064.json']);
+    expect(await paths('_lakeward/catalog/log/')).toHaveLength(64);
+    await catalog.close();
+  });
+
   test('refuses changes after it is closed', async () => {
     const catalog = await opened();
     await catalog.close();

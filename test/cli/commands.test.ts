@@ -217,7 +217,7 @@ test('a stream that a delivery reads is deleted only with force', async () => {
 
 test('status shows the server', async () => {
   expect((await on('status')).stdout).toContain(`server   ${server.url}, version `);
-  expect(await json('status')).toMatchObject([{ roles: ['ingest', 'deliver'], disk: {} }]);
+  expect(await json('status')).toMatchObject([{ roles: ['ingest', 'deliver', 'compact'], disk: {} }]);
 });
 
 test('log verify refuses while the server runs, and finds the log sound afterwards', async () => {

@@ -39,6 +39,8 @@ describe('a configuration', () => {
   test('has a default for everything', async () => {
     const config = await load();
     expect(config).toEqual({
+      roles: ['ingest', 'deliver', 'compact'],
+      catalog: { place: 'data' },
       server: { host: '127.0.0.1', port: 4567, open: false, keys: [], drainMs: 10_000 },
       data: { folder: join(folder, 'lakeward-data'), reserveBytes: 512 * MIB },
       lake: { folder: join(folder, 'lakeward-data', 'lake') },
@@ -101,6 +103,37 @@ deliveries:
       ca: join(folder, 'ca.pem'),
       sasl: { mechanism: 'SCRAM-SHA-512', username: 'u', password: 'p' },
     });
+  });
+
+  test('gives one of several processes its roles, and the catalog that they share', async () => {
+    const shared = `catalog: { place: lake }\nbroker: { kafka: { bootstrap: ['a:1'] } }\nlake: { folder: ./l }\n`;
+    expect(await loadText(`${shared}roles: [ingest]`)).toMatchObject({ roles: ['ingest'], catalog: { place: 'lake' } });
+    expect((await loadText(`${shared}roles: [ingest]`, { env: { LAKEWARD_ROLES: 'deliver,compact' } })).roles).toEqual([
+      'deliver',
+      'compact',
+    ]);
+    expect((await loadText(shared, { flags: { roles: 'ingest' } })).roles).toEqual(['ingest']);
+    expect(await problemsOf(loadText(`${shared}roles: [land]`))).toMatchObject([
+      ['roles[0]', 'land', expect.anything()],
+    ]);
+    expect(await problemsOf(loadText(`${shared}roles: []`))).toMatchObject([['roles', [], 'one role at least']]);
+    expect(await problemsOf(loadText(`${shared}roles: [ingest, ingest]`))).toMatchObject([
+      ['roles', ['ingest', 'ingest'], 'every role once'],
+    ]);
+  });
+
+  test('refuses to share a catalog without what else must be shared, and a process alone that leaves work to nobody', async () => {
+    const paths = async (text: string) =>
+      (await problemsOf(loadText(text))).map(([path, , accepted]) => [path, accepted]);
+    expect(await paths('catalog: { place: lake }')).toEqual([
+      ['catalog.place', expect.stringContaining('add broker.kafka')],
+      ['catalog.place', expect.stringContaining('add lake.s3 or lake.folder')],
+    ]);
+    expect(await paths('roles: [compact]')).toEqual([
+      ['roles', expect.stringContaining('ingest among them')],
+      ['roles', expect.stringContaining('deliver among them')],
+    ]);
+    expect((await loadText('roles: [ingest, deliver]')).roles).toEqual(['ingest', 'deliver']);
   });
 
   test('takes JSON, an empty file, and keys without a value', async () => {
@@ -168,7 +201,7 @@ streams: [{ name: a/b }, { shards: 257 }]
 deliveries: [5]
 `;
     expect(await problemsOf(loadText(text))).toEqual([
-      ['servr', '(unknown key)', 'one of server, data, broker, lake, log, convert, telemetry, streams, deliveries'],
+      ['servr', '(unknown key)', 'one of roles, server, data, catalog, broker, lake, log, convert, telemetry, streams, deliveries'],
       ['server.host', 5, expect.any(String)],
       ['server.port', 99_999, 'an integer from 0 to 65535'],
       ['server.keys[0].id', 'me', '3-128 of A-Z a-z 0-9 _ . -'],
@@ -279,8 +312,8 @@ lake:
   test.each([
     ['server: {', 'valid YAML'],
     ['server: { port: 1 }\nserver: { port: 2 }', 'valid YAML'],
-    ['- a', 'keys server'],
-    ['just text', 'keys server'],
+    ['- a', 'keys roles, server'],
+    ['just text', 'keys roles, server'],
   ])('is no mapping of keys: %j', async (text, accepted) => {
     expect(await problemsOf(loadText(text))).toEqual([['', expect.anything(), expect.stringContaining(accepted)]]);
   });

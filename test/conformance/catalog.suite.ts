@@ -190,6 +190,17 @@ export function catalogSuite(name: string, setUp: () => Promise<CatalogFixture>)
       expect(seen).toEqual([1, 2, 3, 4]);
     });
 
+    test('knows on request every change that was answered anywhere before, and since when', async () => {
+      const [one, two] = [await connect(), await connect()];
+      const opened = two.confirmedMs();
+      expect(opened).toBeGreaterThan(Number.NEGATIVE_INFINITY);
+      await one.change(0, [setStream('a')]);
+      expect(two.read().version).toBe(0);
+      await Promise.all([two.refresh(), two.refresh()]);
+      expect(two.read().version).toBe(1);
+      expect(two.confirmedMs()).toBeGreaterThanOrEqual(opened);
+    });
+
     test('rejects an aborted change with the reason, and changes nothing', async () => {
       const catalog = await connect();
       const reason = new Error('enough');

@@ -74,6 +74,7 @@ function typeOf(code: ErrorCode): WireErrorType {
     case 'argument-invalid':
     case 'body-too-large':
     case 'record-too-large':
+    case 'role-missing':
       return 'InvalidArgumentException';
     case 'body-invalid':
       return 'SerializationException';

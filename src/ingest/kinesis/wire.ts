@@ -12,6 +12,7 @@ import type { IngestMetrics } from '../ingest-metrics.ts';
 import type { Exchange } from '../server/exchange.ts';
 import { headerOf, readBody, send } from '../server/exchange.ts';
 import type { AccessKey, ServerBounds } from '../server-options.ts';
+import { takesNoRecords } from '../takes-no-records.ts';
 import type { Action, ActionContext, ActionResult } from './action.ts';
 import { ACTIONS } from './actions.ts';
 import { corsHeaders } from './cors.ts';
@@ -20,6 +21,7 @@ import { checkInput } from './shape.ts';
 import { WireError, errorText, statusOf, wireErrorOf } from './wire-error.ts';
 
 export interface WireOptions {
+  readonly takesRecords: boolean;
   readonly keys: readonly AccessKey[];
   readonly bounds: ServerBounds;
   readonly clock: Clock;
@@ -98,6 +100,7 @@ async function act(exchange: Exchange, action: Action | undefined, options: Wire
     const problem = formProblem ?? signatureProblem(exchange, body, { keys, nowMs: clock.nowMs() });
     if (problem !== undefined) throw new WireError(problem.type, problem.message);
   }
+  if (!options.takesRecords && action?.name.startsWith('PutRecord') === true) throw takesNoRecords();
   const { requestId, signal, reservation } = exchange;
   const context = { ...options.services, requestId, signal, memory: reservation.memory };
   const plain = formProblem === undefined && body.length > 0 ? action?.runPlain?.(body, context) : undefined;

@@ -1,0 +1,100 @@
+/** Servers with different roles on one Kafka and one lake: what each does, and how soon it knows what the others were told. */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { describeOnKafka } from '../broker/test-kafka.ts';
+import { landedIds } from '../hostile/lake-reader.ts';
+import { aFlow, api, flush, kinesis, must, put, startIn } from '../hostile/running-server.ts';
+import { aCluster, type Cluster } from './cluster.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+/** Changes of one process are used by another within this, as promised; the rest is for a busy machine. */
+const SEEN = { timeout: 10_000, interval: 50 };
+const names = async (url: string, what: 'streams' | 'deliveries'): Promise<string[]> => {
+  const found = await must<
+    { name?: string; spec?: { name: string } }[] | Record<string, { name?: string; spec?: { name: string } }[]>
+  >(`${url}/v1/${what}`, 'GET');
+  const items = Array.isArray(found) ? found : (Object.values(found)[0] ?? []);
+  return items.map(({ name, spec }) => name ?? spec?.name ?? '');
+};
+
+await describeOnKafka('several processes', (kafka) => {
+  let cluster: Cluster;
+  beforeEach(async () => {
+    cluster = await aCluster({ bootstrap: kafka().bootstrap });
+  });
+  afterEach(() => cluster.dispose());
+
+  test('take records in one and land them in another, which knows the stream and the delivery soon after', async () => {
+    const ingest = await cluster.start(['ingest']);
+    const deliver = await cluster.start(['deliver', 'compact']);
+    await aFlow(ingest.url, {}, { shards: 2 });
+    expect((await put(ingest.url, [{ id: 1 }, { id: 2 }])).json).toMatchObject({ accepted: 2 });
+    await vi.waitFor(async () => expect(await names(deliver.url, 'deliveries')).toEqual(['d']), SEEN);
+    await vi.waitFor(() => flush(deliver.url), SEEN);
+    expect(await landedIds(cluster.lake, 'd')).toEqual(['1', '2']);
+    expect(await must(`${deliver.url}/v1/status`, 'GET')).toMatchObject({ roles: ['deliver', 'compact'] });
+  });
+
+  test('refuse records without the role, by a code that says so, and serve everything else', async () => {
+    const deliver = await cluster.start(['deliver']);
+    await must(`${deliver.url}/v1/streams`, 'POST', { name: 's' });
+    expect(await put(deliver.url, [{ id: 1 }])).toMatchObject({
+      status: 421,
+      json: { error: { code: 'role-missing' } },
+    });
+    const record = { StreamName: 's', PartitionKey: 'k', Data: 'e30=' };
+    expect(await kinesis(deliver.url, 'PutRecord', record)).toMatchObject({
+      status: 400,
+      json: { __type: 'InvalidArgumentException', message: expect.stringContaining('takes no records') as string },
+    });
+    expect((await kinesis(deliver.url, 'ListStreams', {})).json).toMatchObject({ StreamNames: ['s'] });
+    expect(await names(deliver.url, 'streams')).toEqual(['s']);
+    for (const path of ['healthz', 'readyz', 'metrics'])
+      expect((await fetch(`${deliver.url}/${path}`)).status).toBe(200);
+  });
+
+  test('use a stream that another made, and give up one that another deleted', async () => {
+    const [one, two] = [await cluster.start(['ingest']), await cluster.start(['ingest', 'deliver'])];
+    await must(`${one.url}/v1/streams`, 'POST', { name: 's' });
+    await vi.waitFor(async () => expect((await put(two.url, [{ id: 1 }])).status).toBe(200), SEEN);
+    await must(`${two.url}/v1/streams/s`, 'DELETE');
+    await vi.waitFor(async () => expect((await put(one.url, [{ id: 2 }])).status).toBe(404), SEEN);
+    await must(`${one.url}/v1/streams`, 'POST', { name: 's', shards: 3 });
+    await vi.waitFor(async () => {
+      const { status, json } = await put(two.url, [{ id: 3 }]);
+      expect([status, json.records?.[0]?.shard]).toEqual([200, expect.stringContaining('shardId-')]);
+    }, SEEN);
+  });
+
+  test('declare the same streams and deliveries in all their files, at the same time, without a quarrel', async () => {
+    const declared = {
+      streams: [{ name: 's', shards: 2 }],
+      deliveries: [{ name: 'd', stream: 's', format: 'ndjson', layout: '', flush: { age: '1h' } }],
+    };
+    const [one, two, three] = await Promise.all([
+      cluster.start(['ingest'], declared),
+      cluster.start(['deliver'], declared),
+      cluster.start(['ingest', 'deliver'], declared),
+    ]);
+    await Promise.all(
+      [one, two, three].map(({ url }) =>
+        vi.waitFor(async () => expect(await names(url, 'deliveries')).toEqual(['d']), SEEN),
+      ),
+    );
+    // It belongs to all of them: whoever is asked may change it, and a start of another does not change it back.
+    expect(await api(`${one.url}/v1/deliveries/d/pause`, 'POST', {})).toMatchObject({ status: 200 });
+    const again = await cluster.start(['ingest'], { ...declared, deliveries: [] });
+    expect(await names(again.url, 'deliveries')).toEqual(['d']);
+    expect(await must(`${again.url}/v1/deliveries/d`, 'GET')).toMatchObject({ state: 'paused', owner: 'api' });
+  });
+
+  test('do not start on a lake that was emptied: streams would seem never to have been', async () => {
+    const first = await cluster.start(['ingest', 'deliver']);
+    await must(`${first.url}/v1/streams`, 'POST', { name: 's' });
+    await first.close();
+    for (const name of await readdir(cluster.lake)) await rm(join(cluster.lake, name), { recursive: true });
+    await expect(startIn(first.place)).rejects.toMatchObject({ code: 'incarnation-mismatch' });
+  });
+});
