@@ -37,6 +37,8 @@ type Stored = Checkpoint & {
   readonly condemned: readonly string[];
   readonly known?: KnownKeys;
   readonly open: Readonly<Record<string, OpenPartition>>;
+  /** Absent in checkpoints of earlier versions, and when nothing leaves. */
+  readonly leaving?: Readonly<Record<string, number>>;
 };
 
 /** What the checkpoint says when it is read; undefined when one of that number was there already and counts. */
@@ -61,6 +63,7 @@ export async function writeCheckpoint(
     condemned: state.condemned,
     ...(hasKeys(state) ? { known: state.known } : {}),
     open: Object.fromEntries(state.open),
+    ...(state.leaving.size === 0 ? {} : { leaving: Object.fromEntries(state.leaving) }),
   };
   const bytes = new TextEncoder().encode(JSON.stringify(stored));
   const path = room.paths.checkpoint(state.n);
@@ -133,6 +136,8 @@ export function parseCheckpoint(bytes: Uint8Array, path: string): { checkpoint: 
     condemned: stored.condemned,
     known: stored.known ?? EMPTY_STATE.known,
     open: new Map(Object.entries(stored.open)),
+    leaving: new Map(Object.entries(stored.leaving ?? {})),
+    headMs: timeMs,
   };
   return { checkpoint: { n, timeMs, emptiedThrough, parts }, state };
 }

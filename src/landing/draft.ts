@@ -7,7 +7,7 @@ import type { LakePath } from '../model/lake-path.ts';
 import type { ObjectSettings } from '../model/object-settings.ts';
 import type { Offset, ShardIndex } from '../model/stream.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
-import type { EntryBody } from './entry.ts';
+import type { EntryBody, MergedRows } from './entry.ts';
 import type { AppendKeys } from './known-keys.ts';
 
 export type DraftFile = Omit<DataFile, 'path' | 'checksum'> & {
@@ -46,6 +46,36 @@ export interface ReplayDraft {
   readonly extraRows: number;
   readonly lateRows: number;
   readonly dedupe?: AppendKeys;
+}
+
+/** Files that take the place of others with the same rows. */
+export interface MergeDraft {
+  readonly nonce: string;
+  readonly removed: readonly DataFile[];
+  readonly files: readonly DraftFile[];
+  /** What the removed files hold, and what the new ones hold: compared once more. */
+  readonly before: MergedRows;
+  readonly after: MergedRows;
+  /** The removed files stay until then, epoch ms. */
+  readonly keepMs?: number;
+}
+
+export function mergeOf({ removed, files, before, after, keepMs }: MergeDraft): EntryBody {
+  const rows = (all: readonly { readonly rows: number }[]): number => all.reduce((sum, file) => sum + file.rows, 0);
+  const equal = before.rows === after.rows && before.checksum === after.checksum;
+  if (!equal || removed.length === 0 || rows(removed) !== before.rows || rows(files) !== after.rows) {
+    const sides = `${rows(removed)} rows (${before.rows}, ${before.checksum}) into ${rows(files)} (${after.rows}, ${after.checksum})`;
+    throw new LakewardError('internal', `a merge would make ${sides}; nothing was changed`);
+  }
+  return {
+    kind: 'replace',
+    repair: false,
+    removed: removed.map(({ path }) => path),
+    files: files.map(named),
+    rejected: [],
+    merged: before,
+    ...(keepMs === undefined ? {} : { keepMs }),
+  };
 }
 
 export function replayOf({ nonce: _nonce, ...draft }: ReplayDraft): EntryBody & { readonly kind: 'replay' } {

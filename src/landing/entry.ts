@@ -33,6 +33,12 @@ export type LandedPart = Pick<EntryFile, 'partition' | 'rows' | 'bytes' | 'close
 export type PositionTable = Readonly<Record<string, number>>;
 export type RangeTable = Readonly<Record<string, readonly [number, number]>>;
 
+/** Rows of the files on either side of a merge, and a checksum of them that no order changes; 32 hex digits. */
+export interface MergedRows {
+  readonly rows: number;
+  readonly checksum: string;
+}
+
 export type EntryBody =
   | {
       readonly kind: 'open';
@@ -91,6 +97,8 @@ export type EntryBody =
       readonly lateRows: number;
       readonly duplicateRows?: number;
       readonly unkeyedRows?: number;
+      /** What is undone is a merge: its inputs, which are still there, are live again. */
+      readonly reinstated?: readonly LakePath[];
     }
   | {
       /** `repair`: the removed files were committed by the entry before and lost by the store; rows on both sides are equal. */
@@ -99,6 +107,10 @@ export type EntryBody =
       readonly removed: readonly LakePath[];
       readonly files: readonly EntryFile[];
       readonly rejected: readonly EntryRejected[];
+      /** Present when files were merged: what both sides hold. */
+      readonly merged?: MergedRows;
+      /** The removed files stay until then, epoch ms, for readers who go by a list of ours; absent: they go at publishing. */
+      readonly keepMs?: number;
     }
   | { readonly kind: 'sweep'; readonly nonces: readonly string[] }
   | {
@@ -270,9 +282,12 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     landed: listOf(isPart),
     duplicateRows: optional(isCount),
     unkeyedRows: optional(isCount),
+    reinstated: optional(listOf(isPath)),
     ...counted,
   },
   replace: {
+    merged: optional(shape({ rows: isCount, checksum: isText })),
+    keepMs: optional(isTime),
     repair: (value) => typeof value === 'boolean',
     removed: listOf(isPath),
     files: listOf(isFile),

@@ -6,7 +6,8 @@
 import { LakewardError } from '../model/errors.ts';
 import type { LakePath } from '../model/lake-path.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import type { LandingState, LiveFile } from './fold.ts';
+import type { LandingState } from './fold.ts';
+import type { LiveFile } from './live-files.ts';
 import { again, type LandingRoom } from './room.ts';
 
 export interface PartReference {
@@ -16,7 +17,7 @@ export interface PartReference {
   readonly lastPath: string;
 }
 
-/** The parts of the next checkpoint: those of the last that stay, and new ones, written. */
+/** The parts of the next checkpoint, which is of a published entry: those of the last that stay, and new ones, written. */
 export async function writeParts(
   room: LandingRoom,
   at: { readonly state: LandingState; readonly parts: readonly PartReference[] },
@@ -24,7 +25,8 @@ export async function writeParts(
 ): Promise<readonly PartReference[]> {
   const { state } = at;
   const stay: PartReference[] = [];
-  const lines = [...state.added.values()];
+  const publishedMs = room.clock.nowMs();
+  const lines = [...state.added.values()].map((line): LiveFile => ({ publishedMs, ...line }));
   for (const part of at.parts) {
     if (!holdsAny(part, state.removed)) stay.push(part);
     else lines.push(...(await readPart(room, part, call)).filter(({ file }) => !state.removed.has(file.path)));
@@ -73,6 +75,19 @@ export async function pageOfFiles(
     found = [...found, ...more].sort(byPath).slice(0, limit + 1);
   }
   return { files: found.slice(0, limit), more: found.length > limit };
+}
+
+/** Shows every live file, in no order. */
+export async function eachFile(
+  room: LandingRoom,
+  at: { readonly state: LandingState; readonly parts: readonly PartReference[] },
+  visit: (file: LiveFile) => void,
+  call?: CallOptions,
+): Promise<void> {
+  for (const part of at.parts) {
+    for (const line of await readPart(room, part, call)) if (!at.state.removed.has(line.file.path)) visit(line);
+  }
+  for (const line of at.state.added.values()) visit(line);
 }
 
 /** Paths of all files in the parts. */

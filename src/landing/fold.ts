@@ -2,19 +2,11 @@
  * What a landing log says, as pure functions: `valid` is the fence (an entry counts only on top of every entry before it), `fold`
  * adds one entry. No I/O, no clock: two processes that read the same entries hold the same state, whatever they did before.
  */
-import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import { asOffset, asShard, type Offset, type Positions, type ShardIndex } from '../model/stream.ts';
-import {
-  addedFiles,
-  type Entry,
-  type EntryBody,
-  type EntryFile,
-  type EntryRejected,
-  type LandedPart,
-} from './entry.ts';
-import { removedPaths } from './entry.ts';
+import { type Entry, type EntryBody, type LandedPart, removedPaths } from './entry.ts';
 import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
 import { forgetLast, type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
+import { type LiveFiles, moveFiles } from './live-files.ts';
 
 /** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
 const CONDEMNED_MAX = 1000;
@@ -51,11 +43,7 @@ export interface ClosedPartition extends OpenPartition {
   readonly entry: number;
 }
 
-export type LiveFile =
-  | { readonly kind: 'data'; readonly file: DataFile }
-  | { readonly kind: 'rejected'; readonly file: RejectedFile };
-
-export interface LandingState {
+export interface LandingState extends LiveFiles {
   /** Newest entry folded, -1 before entry 0. */
   readonly n: number;
   readonly origin: { readonly lakeId: string; readonly stream: string; readonly streamId: string } | undefined;
@@ -63,7 +51,6 @@ export interface LandingState {
   readonly planVersion: number;
   readonly totals: Totals;
   readonly rejects: RejectCounts;
-  readonly liveFiles: number;
   readonly watermarkMs: number | undefined;
   readonly lastLandedMs: number | undefined;
   readonly condemned: readonly string[];
@@ -71,10 +58,6 @@ export interface LandingState {
   readonly open: ReadonlyMap<string, OpenPartition>;
   /** Closed since the checkpoint. */
   readonly closed: readonly ClosedPartition[];
-  /** Files added since the checkpoint and live. */
-  readonly added: ReadonlyMap<string, LiveFile>;
-  /** Files of the checkpoint that were removed since. */
-  readonly removed: ReadonlySet<string>;
 }
 
 const NO_TOTALS: Totals = {
@@ -106,6 +89,10 @@ export const EMPTY_STATE: LandingState = {
   known: NO_KEYS,
   open: new Map(),
   closed: [],
+  leaving: new Map(),
+  headMs: 0,
+  latest: [],
+  merged: undefined,
   added: new Map(),
   removed: new Set(),
 };
@@ -129,6 +116,7 @@ export function valid(
       if (entry.dedupe !== undefined && entry.dedupe.after !== state.known.last) return false;
       return state.n >= 0 && Object.entries(entry.ranges).every(([shard, [from]]) => positionOf(state, shard) === from);
     case 'replace':
+      if (entry.merged !== undefined && new Set(entry.removed).size !== entry.removed.length) return false;
       return state.n >= 0 && entry.removed.every(live);
     case 'replay':
     case 'undo': {
@@ -152,7 +140,7 @@ export function valid(
 
 /** The state with one more entry, which is valid and has the next number. */
 export function fold(state: LandingState, entry: Entry): LandingState {
-  const next: LandingState = { ...state, ...movedFiles(state, entry), n: entry.n };
+  const next: LandingState = { ...state, ...moveFiles(state, entry), n: entry.n };
   switch (entry.kind) {
     case 'open': {
       const { lakeId, stream, positions } = entry;
@@ -285,44 +273,4 @@ function closePartitions(state: LandingState, entry: Entry & { kind: 'append' })
     closed.push({ ...held, partition, entry: entry.n });
   }
   return { ...state, open, closed, watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : undefined };
-}
-
-/** Files come and go; sizes of what is live in `liveFiles` count data files alone. */
-function movedFiles(state: LandingState, entry: Entry): Pick<LandingState, 'added' | 'removed' | 'liveFiles'> {
-  const gone = removedPaths(entry);
-  const restored = entry.kind === 'undo' ? entry.restored : [];
-  if (gone.length === 0 && addedFiles(entry).length === 0) return state;
-  const added = new Map(state.added);
-  const removed = new Set(state.removed);
-  let { liveFiles } = state;
-  for (const path of gone) {
-    if (entry.kind !== 'replay' && added.get(path)?.kind !== 'rejected') liveFiles--;
-    if (!added.delete(path)) removed.add(path);
-  }
-  for (const file of restored) added.set(file.path, { kind: 'rejected', file });
-  if (entry.kind === 'append' || entry.kind === 'replace' || entry.kind === 'replay') {
-    liveFiles += entry.files.length;
-    for (const file of entry.files) added.set(file.path, { kind: 'data', file: dataFile(file) });
-    for (const file of entry.rejected) added.set(file.path, { kind: 'rejected', file: rejectedFile(file) });
-  }
-  return { added, removed, liveFiles };
-}
-
-function dataFile({
-  staged: _staged,
-  versionId: _versionId,
-  closesAtMs: _closesAtMs,
-  object: _object,
-  ...file
-}: EntryFile): DataFile {
-  return file;
-}
-
-function rejectedFile({
-  staged: _staged,
-  versionId: _versionId,
-  object: _object,
-  ...file
-}: EntryRejected): RejectedFile {
-  return file;
 }

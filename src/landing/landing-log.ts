@@ -16,11 +16,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Page, SweepReport } from '../ports/deliveries.ts';
 import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { type AppendDraft, appendOf, type ReplayDraft, replayOf } from './draft.ts';
+import { type AppendDraft, appendOf, type MergeDraft, mergeOf, type ReplayDraft, replayOf } from './draft.ts';
 import type { EntryBody } from './entry.ts';
-import { type FileQuery, pageOfFiles } from './file-list.ts';
-import type { LandingState, LiveFile, Totals } from './fold.ts';
-import { followLog } from './follow.ts';
+import { eachFile, type FileQuery, pageOfFiles } from './file-list.ts';
+import type { LandingState, Totals } from './fold.ts';
+import type { LiveFile } from './live-files.ts';
 import { type KeysToWrite, readKeyFile, writeKeyFile } from './key-files.ts';
 import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
@@ -29,12 +29,12 @@ import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
 import type { Rebuild } from './repair.ts';
 import type { RejectCounts } from './reject-counts.ts';
-import { commitBody, recover, type Session, settled } from './session.ts';
+import { commitBody, recover, refreshed, type Session, settled } from './session.ts';
 import { type FileToStage, stageFile } from './stage.ts';
 import type { StepHook } from './steps.ts';
 import { strayStages, sweep } from './sweep.ts';
 
-export type { AppendDraft } from './draft.ts';
+export type { AppendDraft, MergeDraft } from './draft.ts';
 
 export interface LandingLogOptions {
   readonly store: LakeStore;
@@ -75,6 +75,16 @@ export interface LandingView {
   readonly known: KnownKeys;
 }
 
+export interface LandedFile {
+  readonly file: DataFile;
+  /** By then it was published; infinite while that is not known. */
+  readonly publishedMs: number;
+  /** Published so long ago that no copy of it can be under way: it may be replaced. */
+  readonly settled: boolean;
+  /** The watermark has not passed the end of its partition. */
+  readonly open: boolean;
+}
+
 export interface LandingLog {
   view(): LandingView;
   /** A new nonce: names one landing, its stages and its entry. */
@@ -101,6 +111,14 @@ export interface LandingLog {
    * store lost a file of this one and it was taken back; nothing of it shows. Throws as `commit`.
    */
   commitReplay(draft: ReplayDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /**
+   * Puts files in the place of others with the same rows. superseded: one of the others is not live any more (another merge took it), or
+   * the store lost a file of this one and it was taken back; nothing of it shows. Only files that `eachFile` calls settled may be
+   * replaced. Throws as `commit`.
+   */
+  commitMerge(draft: MergeDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /** Shows every live data file, in no order. Reads on first. Throws as `commit`. */
+  eachFile(visit: (landed: LandedFile) => void, call?: CallOptions): Promise<void>;
   /** Reads on to what other processes have landed since. Throws as `commit`. */
   refresh(call?: CallOptions): Promise<void>;
   /** Live data files in path order. */
@@ -186,14 +204,25 @@ function landingLog(session: Session): LandingLog {
         const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
         return commitBody(session, { nonce: draft.nonce, body: replayOf(draft), handles }, call);
       }),
+    commitMerge: (draft, call) =>
+      exclusively(() => {
+        const handles = draft.files.map(({ handle }) => handle);
+        return commitBody(session, { nonce: draft.nonce, body: mergeOf(draft), handles }, call);
+      }),
+    eachFile: (visit, call) =>
+      exclusively(async () => {
+        const { state, checkpoint } = await refreshed(session, call);
+        const cutMs = room.clock.nowMs() - room.tuning.copyMaxMs;
+        const show = (live: LiveFile): void => {
+          if (live.kind !== 'data') return;
+          const { file, publishedMs = Number.POSITIVE_INFINITY } = live;
+          visit({ file, publishedMs, settled: publishedMs <= cutMs, open: state.open.has(file.partition) });
+        };
+        await eachFile(room, { state, parts: checkpoint?.parts ?? [] }, show, call);
+      }),
     refresh: (call) =>
       exclusively(async () => {
-        const before = await settled(session, call);
-        const now = await followLog(room, before, call);
-        if (now.state.n === before.state.n) return;
-        session.view = now;
-        session.published = false;
-        await settled(session, call);
+        await refreshed(session, call);
       }),
     commitGap: (gaps, call) =>
       exclusively(() => {

@@ -13,7 +13,8 @@ import { numberOfPart } from './paths.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { listOld } from './list-old.ts';
 import { again, type LandingRoom } from './room.ts';
-import { type Session, settled } from './session.ts';
+import { forgetLeft, removeLeft } from './leaving.ts';
+import { refreshed, type Session, settled } from './session.ts';
 import { sweep } from './sweep.ts';
 
 export async function maintainLog(session: Session, call?: CallOptions): Promise<void> {
@@ -30,6 +31,10 @@ async function maintain(session: Session, call?: CallOptions): Promise<void> {
   await emptyEntries(session, await settled(session, call), call);
   const nowMs = session.room.clock.nowMs();
   if (session.sweptMs !== undefined && nowMs - session.sweptMs < session.room.tuning.sweepEveryMs) return;
+  if ((await settled(session, call)).state.leaving.size > 0) {
+    // What left may have been taken back since.
+    await removeLeft(session.room, (await refreshed(session, call)).state.leaving, call);
+  }
   if (!(await sweep(session, await settled(session, call), call)).more) session.sweptMs = nowMs;
 }
 
@@ -37,7 +42,11 @@ async function maintain(session: Session, call?: CallOptions): Promise<void> {
 async function checkpoint(session: Session, view: LogView, call?: CallOptions): Promise<void> {
   const { room } = session;
   const entries = view.state.n - (view.checkpoint?.n ?? -1);
-  const due = entries >= room.tuning.checkpointEntries || view.state.added.size >= room.tuning.checkpointFiles;
+  const due =
+    entries >= room.tuning.checkpointEntries ||
+    view.state.added.size >= room.tuning.checkpointFiles ||
+    // Says when the files of the newest entry were published.
+    room.clock.nowMs() - view.state.headMs >= room.tuning.copyMaxMs;
   if (!due || entries === 0) return;
   // Lists that only older checkpoints name may be gone: nothing is built on an older one while there is a newer.
   const newest = (await listCheckpoints(room, call)).at(-1)?.n ?? -1;
@@ -45,7 +54,8 @@ async function checkpoint(session: Session, view: LogView, call?: CallOptions): 
     session.distrusted = true;
     return;
   }
-  const state = await dropRetiredKeys(room, view.state, view.checkpoint?.n ?? 0, call);
+  const kept = await dropRetiredKeys(room, view.state, view.checkpoint?.n ?? 0, call);
+  const state = { ...kept, leaving: await forgetLeft(room, kept.leaving, call) };
   const parts = await writeParts(room, { state, parts: view.checkpoint?.parts ?? [] }, call);
   const emptiedThrough = Math.max(view.checkpoint?.emptiedThrough ?? -1, session.emptiedThrough);
   const made = await writeCheckpoint(

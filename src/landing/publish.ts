@@ -1,6 +1,6 @@
 /**
  * Makes the files of an entry visible. Idempotent, by anyone, any number of times while the entry is the newest. An entry is
- * published when every stage is confirmed gone, and, of a `replace`, its inputs are removed after that.
+ * published when every stage is confirmed gone, and what it replaces, unless it stays for a while, is removed after that.
  */
 import { inParallel } from './bounded-parallel.ts';
 import type { CallOptions } from '../ports/call-options.ts';
@@ -20,7 +20,11 @@ export async function publishEntry(
     await room.step('published-one');
   });
   if (lost.length > 0) return lost;
-  await inParallel(removedPaths(entry), (path) => again(room, () => room.store.remove(path, call), call));
+  const stay = entry.kind === 'replace' && entry.keepMs !== undefined;
+  await inParallel(stay ? [] : removedPaths(entry), async (path) => {
+    await again(room, () => room.store.remove(path, call), call);
+    await room.step('removed-one');
+  });
   await room.step('published');
   return [];
 }

@@ -1,8 +1,8 @@
 /**
  * What follows when a store broke its word: a committed file is gone before it was published. The other files of the entry are
  * published by then; the lost rows are rebuilt from the stream, staged under new paths, and the next entry replaces the lost files
- * by them. When retention has taken the records, the next entry says so, and the delivery stops. A replay of rejected rows is taken
- * back instead: what it was made of is still there.
+ * by them. When retention has taken the records, the next entry says so, and the delivery stops. A replay of rejected rows and a merge
+ * are taken back instead: what they were made of is still there.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import type { DedupeRule } from '../model/delivery.ts';
@@ -12,7 +12,7 @@ import { asOffset, asShard } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import { type AppendDraft, named, type OffsetRanges } from './draft.ts';
-import type { Entry, EntryBody, EntryFile, EntryRejected } from './entry.ts';
+import { type Entry, type EntryBody, type EntryFile, type EntryRejected, removedPaths } from './entry.ts';
 import { readKeyFile } from './key-files.ts';
 import type { KeyFile } from './known-keys.ts';
 import { again, type LandingRoom } from './room.ts';
@@ -56,7 +56,12 @@ export async function repairOf(
   const removed = lost.map((file) => file.path);
   const lostRows = lost.reduce((rows, file) => rows + file.rows, 0);
   tellLoss(room, removed, lostRows);
-  if (entry.kind === 'replay') return undoOf(room, { entry, removed, lostRows }, call);
+  const undo = undoOf(entry);
+  if (undo !== undefined) {
+    const whole = await areThere(room, removedPaths(entry), call);
+    if (whole) room.telemetry.log.warn('an entry is taken back, it can be made again', { nonce: entry.nonce });
+    return { nonce: room.clock.uuid(), body: whole ? undo : { kind: 'gap', gaps: [], removed, lostRows } };
+  }
   if (rebuild === undefined || entry.kind !== 'append') {
     throw new LakewardError('stage-lost', `${lostRows} committed rows vanished from the lake: ${removed.join(', ')}`);
   }
@@ -97,27 +102,27 @@ export async function repairOf(
 }
 
 /**
- * What a replay was made of is removed only after all of it is published, so it is still there: the replay is taken back whole and its
- * rejects can be replayed again. Should somebody have deleted that too, the lost rows are gone and the entry says so.
+ * What a replay or a merge was made of is removed only after all of it is published, so it is still there: the entry is taken back whole and
+ * can be made again. Should somebody have deleted that too, the lost rows are gone and the next entry says so.
  */
-async function undoOf(
-  room: LandingRoom,
-  loss: {
-    readonly entry: Entry & { kind: 'replay' };
-    readonly removed: readonly LakePath[];
-    readonly lostRows: number;
-  },
-  call?: CallOptions,
-): Promise<{ readonly nonce: string; readonly body: EntryBody }> {
-  const { entry, removed, lostRows } = loss;
-  const nonce = room.clock.uuid();
-  for (const { path } of entry.removed) {
+async function areThere(room: LandingRoom, paths: readonly LakePath[], call?: CallOptions): Promise<boolean> {
+  for (const path of paths) {
     const found = await again(room, () => room.store.read(path, { ...call, offset: 0, length: 1 }), call);
-    if (found === undefined) return { nonce, body: { kind: 'gap', gaps: [], removed, lostRows } };
+    if (found === undefined) return false;
   }
+  return true;
+}
+
+/** Undefined for an entry whose rows come from the stream. */
+function undoOf(entry: Entry): EntryBody | undefined {
+  if (entry.kind === 'replace' && entry.merged !== undefined) {
+    const removed = entry.files.map(({ path }) => path);
+    const nothing = { restored: [], replayed: [], landed: [], extraRows: 0, lateRows: 0 };
+    return { kind: 'undo', undone: entry.nonce, removed, reinstated: entry.removed, ...nothing };
+  }
+  if (entry.kind !== 'replay') return undefined;
   const { replayed, extraRows, lateRows } = entry;
-  room.telemetry.log.warn('a replay is taken back, its rejected rows can be replayed again', { nonce: entry.nonce });
-  const body: EntryBody = {
+  return {
     kind: 'undo',
     undone: entry.nonce,
     removed: [...entry.files, ...entry.rejected].map(({ path }) => path),
@@ -134,7 +139,6 @@ async function undoOf(
     duplicateRows: entry.dedupe?.duplicateRows ?? 0,
     unkeyedRows: entry.dedupe?.unkeyedRows ?? 0,
   };
-  return { nonce, body };
 }
 
 function tellLoss({ telemetry, delivery }: LandingRoom, files: readonly LakePath[], rows: number): void {

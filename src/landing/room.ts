@@ -40,6 +40,8 @@ export interface LandingTuning {
   readonly sweepAfterMs: number;
   /** Stages are listed at most this often. */
   readonly sweepEveryMs: number;
+  /** No copy inside the lake store takes longer: a file that was published so long ago can be replaced. */
+  readonly copyMaxMs: number;
   /** Lines of one list of files. */
   readonly partFilesMax: number;
 }
@@ -50,6 +52,7 @@ export const TUNING: LandingTuning = {
   emptyAfterMs: 3_600_000,
   sweepAfterMs: 24 * 3_600_000,
   sweepEveryMs: 3_600_000,
+  copyMaxMs: 15 * 60_000,
   partFilesMax: 20_000,
 };
 

@@ -77,6 +77,16 @@ export async function settled(session: Session, call?: CallOptions): Promise<Log
   return session.view as LogView;
 }
 
+/** The view, read on to what others have made since. */
+export async function refreshed(session: Session, call?: CallOptions): Promise<LogView> {
+  const before = await settled(session, call);
+  const now = await followLog(session.room, before, call);
+  if (now.state.n === before.state.n) return before;
+  session.view = now;
+  session.published = false;
+  return settled(session, call);
+}
+
 /** Makes a proposal the next entry and publishes it. */
 export async function commitBody(
   session: Session,
@@ -169,7 +179,7 @@ export async function publishNewest(
   );
 }
 
-/** A replay may have been taken back at once, because the store lost a file of it: then nothing of it shows. */
+/** A replay or a merge may have been taken back at once, because the store lost a file of it: then nothing of it shows. */
 function outcomeOf(view: LogView, { nonce }: Proposal): 'committed' | 'superseded' {
   return view.undone.includes(nonce) ? 'superseded' : 'committed';
 }

@@ -7,6 +7,7 @@ export const LANDING_STEPS = [
   'keys-written',
   'entry-created',
   'published-one',
+  'removed-one',
   'published',
   'marked',
   'checkpointed',

@@ -33,8 +33,8 @@ export interface FlushRule {
   readonly records: number;
 }
 
-/** Why a landing was started; every file carries it. */
-export type FlushReason = 'bytes' | 'age' | 'records' | 'request' | 'shutdown' | 'replay';
+/** Why a landing was started, or `merge`; every file carries it. */
+export type FlushReason = 'bytes' | 'age' | 'records' | 'request' | 'shutdown' | 'replay' | 'merge';
 
 /** Where a new delivery begins to read. `atMs`: the first record that arrived then or later. */
 export type StartPosition = 'earliest' | 'latest' | { readonly atMs: number };

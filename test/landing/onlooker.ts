@@ -33,13 +33,18 @@ export function watched(inner: LakeStore, loses: () => boolean, seen?: Set<strin
         complain(`entry ${n} (${entry.kind}) is made before ${path} of entry ${n - 1} is visible`);
       }
     }
-    for (const path of before === undefined || entry.kind === 'undo' ? [] : removedPaths(before)) {
+    const stays = before?.kind === 'replace' && before.keepMs !== undefined;
+    for (const path of before === undefined || stays || entry.kind === 'undo' ? [] : removedPaths(before)) {
       if ((await inner.read(path)) !== undefined) complain(`entry ${n} is made before ${path} is removed`);
     }
     for (const path of gone) leaving.add(path);
     for (const { path } of entry.kind === 'undo' ? entry.restored : []) leaving.delete(path);
+    for (const path of entry.kind === 'undo' ? (entry.reinstated ?? []) : []) leaving.delete(path);
     entries.push(entry);
     seen?.add(entry.kind);
+    if (entry.kind === 'replace' && entry.merged !== undefined)
+      seen?.add(entry.keepMs === undefined ? 'merge' : 'merge, inputs stay');
+    if (entry.kind === 'undo' && entry.reinstated !== undefined) seen?.add('merge undone');
     for (const { path } of addedFiles(entry)) named.add(path);
   }
 

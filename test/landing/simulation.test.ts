@@ -49,7 +49,18 @@ async function firstFailure(seeds: number, rules?: Partial<LandingRules>): Promi
 describe('landing through crashes, sleeps, lost and late answers', () => {
   test(`shows every record exactly once, over ${SEEDS} seeds`, { timeout: 120_000 }, async () => {
     expect(await firstFailure(SEEDS)).toBeUndefined();
-    expect([...seen].sort()).toEqual(['append', 'emptied', 'open', 'replace', 'replay', 'sweep', 'undo']);
+    expect([...seen].sort()).toEqual([
+      'append',
+      'emptied',
+      'merge',
+      'merge undone',
+      'merge, inputs stay',
+      'open',
+      'replace',
+      'replay',
+      'sweep',
+      'undo',
+    ]);
   });
 
   test.each<[string, Partial<LandingRules>, RegExp]>([
@@ -75,7 +86,12 @@ describe('landing through crashes, sleeps, lost and late answers', () => {
     [
       'does not heed that a sweep condemned a nonce',
       { valid: (state, ...rest) => valid({ ...state, condemned: [] }, ...rest) },
-      /taken for lost/,
+      /taken for lost|vanished/,
+    ],
+    [
+      'lets files be merged that were merged before',
+      { valid: (state, entry, ...rest) => entry.kind === 'replace' || valid(state, entry, ...rest) },
+      /visible twice|no entry names/,
     ],
     ['does not publish the newest entry before the next', { helpsNewest: false }, /is visible$/m],
   ])('would be noticed to fail if the log %s', async (_, rules, complaint) => {

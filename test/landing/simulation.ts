@@ -8,7 +8,7 @@ import type { LostFiles } from '../../src/landing/repair.ts';
 import type { LandingRules, LandingTuning } from '../../src/landing/room.ts';
 import { isLakewardError } from '../../src/model/errors.ts';
 import type { LakePath } from '../../src/model/lake-path.ts';
-import type { RejectedFile } from '../../src/model/data-file.ts';
+import type { DataFile, RejectedFile } from '../../src/model/data-file.ts';
 import { asOffset, asShard, asStreamId, type Offset, type ShardIndex } from '../../src/model/stream.ts';
 import type { LakeStore, StageHandle } from '../../src/ports/lake-store.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
@@ -42,6 +42,7 @@ const TUNING = {
   sweepAfterMs: 8_000,
   sweepEveryMs: 0,
   partFilesMax: 4,
+  copyMaxMs: 200,
 };
 
 /** Runs until every record has landed, then judges. Throws what is wrong. */
@@ -84,9 +85,16 @@ async function work(simulation: Simulation, actor: Actor): Promise<void> {
       while (!shards.every((total, shard) => (log.view().positions.get(asShard(shard)) ?? 0) >= total)) {
         await landOnce(simulation, actor, log);
         if (world.chance(0.3)) await replayOnce(simulation, actor, { log, store });
+        if (world.chance(0.3)) await mergeOnce(simulation, actor, { log, store });
         if (world.chance(0.5)) await log.maintain();
       }
-      for (let left = 2; left > 0; left--) await replayOnce(simulation, actor, { log, store });
+      for (let left = 2; left > 0; left--) {
+        await replayOnce(simulation, actor, { log, store });
+        await mergeOnce(simulation, actor, { log, store });
+      }
+      // What stays for a while is gone at the end.
+      while (actor.name === 'last' && world.clock.nowMs() <= (keptUntilMs.get(world) ?? 0)) await log.maintain();
+      if (actor.name === 'last') await log.maintain();
       return;
     } catch (error) {
       // As a delivery does: open anew, which recovers.
@@ -239,6 +247,53 @@ async function replayOnce(
   const replayed = [{ code: 'not-json' as const, rows: landed.length }];
   const keys = await writeKeys(log, sieve?.keys(nonce, known.last));
   await log.commitReplay({ nonce, planVersion: 1, removed, replayed, ...staged, extraRows: 0, lateRows: 0, ...keys });
+}
+
+/** Until when replaced files may stay. */
+const keptUntilMs = new WeakMap<World, number>();
+
+/** Merges some files of a partition. */
+async function mergeOnce(
+  simulation: Simulation,
+  actor: Actor,
+  { log, store }: { log: LandingLog; store: LakeStore },
+): Promise<void> {
+  const { world } = simulation;
+  const partition = `hour=${[0, 1, 9][Math.floor(world.random() * 3)]}`;
+  const removed: DataFile[] = [];
+  await log.eachFile(({ file, settled }) => {
+    if (settled && file.partition === partition && world.chance(0.7)) removed.push(file);
+  });
+  if (removed.length < 2) return;
+  const ids: string[] = [];
+  for (const { path } of removed) {
+    const bytes = await store.read(path);
+    // Another process has merged it.
+    if (bytes === undefined) return;
+    ids.push(...idsOf(bytes));
+  }
+  const nonce = log.nonce();
+  const content = await simulation.local(actor, JSON.stringify(ids));
+  const handle = await log.stage(nonce, { local: content, name: `${nonce}-merged.json`, directory: `d/${partition}` });
+  const made = { rows: ids.length, checksum: [...ids].sort().join() };
+  const keepMs = world.chance(0.4) ? world.clock.nowMs() + Math.floor(world.random() * 1000) : undefined;
+  if (keepMs !== undefined) keptUntilMs.set(world, Math.max(keepMs, keptUntilMs.get(world) ?? 0));
+  const common = {
+    partition,
+    eventMinMs: 0,
+    eventMaxMs: 1,
+    planVersion: 1,
+    closedBecause: 'merge' as const,
+    columns: [],
+  };
+  await log.commitMerge({
+    nonce,
+    removed,
+    files: [{ ...common, rows: ids.length, bytes: handle.bytes, handle }],
+    before: made,
+    after: made,
+    ...(keepMs === undefined ? {} : { keepMs }),
+  });
 }
 
 async function rebuild(

@@ -1,0 +1,104 @@
+/**
+ * Which files of a lake are live, as entries come: those added since the checkpoint, and those of the checkpoint that went since. Pure.
+ * A file is known to be published since the entry after its own was made: only a published entry has a follower.
+ */
+import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import { addedFiles, type Entry, type EntryFile, type EntryRejected, removedPaths } from './entry.ts';
+
+/** `publishedMs`: by then the file was published and nobody had a reason to copy it again; absent while that is not known. */
+export type LiveFile = { readonly publishedMs?: number } & (
+  | { readonly kind: 'data'; readonly file: DataFile }
+  | { readonly kind: 'rejected'; readonly file: RejectedFile }
+);
+
+/** Files that left the lake, by an entry: path → when they are to go, epoch ms. */
+export type Leaving = ReadonlyMap<string, number>;
+
+export interface LiveFiles {
+  /** Data files. */
+  readonly liveFiles: number;
+  /** Files added since the checkpoint and live. */
+  readonly added: ReadonlyMap<string, LiveFile>;
+  /** Files of the checkpoint that were removed since. */
+  readonly removed: ReadonlySet<string>;
+  readonly leaving: Leaving;
+  /** Time of the newest entry, never behind that of one before. */
+  readonly headMs: number;
+  /** Paths the newest entry added. */
+  readonly latest: readonly string[];
+  /** Of the newest entry, when it is a merge: those of its inputs that no checkpoint holds. */
+  readonly merged: readonly LiveFile[] | undefined;
+}
+
+export function moveFiles(state: LiveFiles, entry: Entry): LiveFiles {
+  const headMs = Math.max(state.headMs, entry.timeMs);
+  const gone = removedPaths(entry);
+  const fresh = addedFiles(entry);
+  const latest = fresh.map(({ path }) => path);
+  const reinstated = entry.kind === 'undo' ? (entry.reinstated ?? []) : [];
+  if (gone.length === 0 && fresh.length === 0 && state.latest.length === 0 && reinstated.length === 0) {
+    return { ...state, headMs, merged: undefined };
+  }
+  const added = new Map(state.added);
+  const removed = new Set(state.removed);
+  let { liveFiles } = state;
+  for (const path of state.latest) {
+    const file = added.get(path);
+    if (file !== undefined) added.set(path, { ...file, publishedMs: headMs });
+  }
+  const merged: LiveFile[] = [];
+  for (const path of gone) {
+    const held = added.get(path);
+    if (entry.kind !== 'replay' && held?.kind !== 'rejected') liveFiles--;
+    if (held !== undefined) merged.push(held);
+    if (!added.delete(path)) removed.add(path);
+  }
+  for (const file of entry.kind === 'undo' ? entry.restored : []) added.set(file.path, { kind: 'rejected', file });
+  const before = new Map((state.merged ?? []).map((live) => [live.file.path as string, live]));
+  for (const path of reinstated) {
+    const held = before.get(path);
+    if (held === undefined) removed.delete(path);
+    else added.set(path, held);
+    liveFiles++;
+  }
+  if (entry.kind === 'append' || entry.kind === 'replace' || entry.kind === 'replay') {
+    liveFiles += entry.files.length;
+    for (const file of entry.files) added.set(file.path, { kind: 'data', file: dataFile(file) });
+    for (const file of entry.rejected) added.set(file.path, { kind: 'rejected', file: rejectedFile(file) });
+  }
+  const isMerge = entry.kind === 'replace' && entry.merged !== undefined;
+  const leaving = leaveWith(state.leaving, entry);
+  return { added, removed, liveFiles, leaving, headMs, latest, merged: isMerge ? merged : undefined };
+}
+
+function leaveWith(leaving: Leaving, entry: Entry): Leaving {
+  const gone = removedPaths(entry);
+  if (gone.length === 0) return leaving;
+  const next = new Map(leaving);
+  const fromMs = (entry.kind === 'replace' ? entry.keepMs : undefined) ?? entry.timeMs;
+  for (const path of gone) next.set(path, fromMs);
+  if (entry.kind === 'undo') {
+    for (const { path } of entry.restored) next.delete(path);
+    for (const path of entry.reinstated ?? []) next.delete(path);
+  }
+  return next;
+}
+
+function dataFile({
+  staged: _staged,
+  versionId: _versionId,
+  closesAtMs: _closesAtMs,
+  object: _object,
+  ...file
+}: EntryFile): DataFile {
+  return file;
+}
+
+function rejectedFile({
+  staged: _staged,
+  versionId: _versionId,
+  object: _object,
+  ...file
+}: EntryRejected): RejectedFile {
+  return file;
+}
