@@ -71,6 +71,8 @@ export interface Schemas {
     version: number | 'latest' | 'all',
     options?: { readonly permanent?: boolean } & CallOptions,
   ): Promise<readonly number[]>;
+  /** Asks for what other processes registered; see `Catalog.refresh`. */
+  refresh(options?: CallOptions): Promise<void>;
   /** The mode in force for a subject, or the default of all. */
   mode(subject?: string): CompatibilityMode;
   /** The mode that was set for this subject alone. */

@@ -90,6 +90,7 @@ export function schemaRegistry({ catalog, clock }: { readonly catalog: Catalog; 
       return taken;
     },
     all: () => view().all,
+    refresh: (call) => catalog.refresh(call),
     mode: (subject) => modeOf(view(), subject),
     subjectMode: (subject) => view().subjects.get(subject)?.compatibility,
     setMode: (mode, subject, call) => {

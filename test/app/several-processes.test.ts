@@ -90,6 +90,28 @@ await describeOnKafka('several processes', (kafka) => {
     expect(await must(`${again.url}/v1/deliveries/d`, 'GET')).toMatchObject({ state: 'paused', owner: 'api' });
   });
 
+  test('know at once a schema that another registered, in its registry, at its door and where records land', async () => {
+    const [one, two] = [await cluster.start(['ingest']), await cluster.start(['ingest', 'deliver'])];
+    await aFlow(two.url);
+    await vi.waitFor(async () => expect((await put(one.url, [{ id: 0 }])).status).toBe(200), SEEN);
+    const schema = JSON.stringify({ type: 'record', name: 'R', fields: [{ name: 'id', type: 'long' }] });
+    const { id } = await must<{ id: number }>(`${one.url}/subjects/s-value/versions`, 'POST', { schema });
+    expect(await must(`${two.url}/schemas/ids/${id}`, 'GET')).toMatchObject({ schema: expect.any(String) as string });
+
+    const next = JSON.stringify({ type: 'record', name: 'Q', fields: [{ name: 'id', type: 'long' }] });
+    const other = await must<{ id: number }>(`${one.url}/subjects/q/versions`, 'POST', { schema: next });
+    const headers = { 'content-type': 'application/avro', 'lakeward-schema-id': String(other.id) };
+    const sent = await fetch(`${two.url}/v1/streams/s/records`, { method: 'POST', headers, body: Buffer.from([14]) });
+    expect(sent.status).toBe(200);
+
+    const last = JSON.stringify({ type: 'record', name: 'P', fields: [{ name: 'id', type: 'long' }] });
+    const newest = await must<{ id: number }>(`${one.url}/subjects/p/versions`, 'POST', { schema: last });
+    const frame = Buffer.from([0, 0, 0, 0, newest.id, 16]).toString('base64');
+    await kinesis(one.url, 'PutRecord', { StreamName: 's', PartitionKey: 'k', Data: frame });
+    expect(await flush(two.url)).toMatchObject({ rows: 3, rejectedRows: 0 });
+    expect(await landedIds(cluster.lake, 'd')).toEqual(['0', '7', '8']);
+  });
+
   test('do not start on a lake that was emptied: streams would seem never to have been', async () => {
     const first = await cluster.start(['ingest', 'deliver']);
     await must(`${first.url}/v1/streams`, 'POST', { name: 's' });

@@ -16,6 +16,7 @@ import type { RecordDecoder } from '../../schema/record-frame.ts';
 import { CONFLUENT_HEAD_BYTES, confluentHead, isFramed, recordDecoder } from '../../schema/record-frame.ts';
 import { resolveSchema } from '../../schema/resolved-type.ts';
 import type { Reservation } from '../admission/bytes-in-flight.ts';
+import { withFreshSchemas } from './fresh-schemas.ts';
 import { unpack } from './inflate.ts';
 
 /** Carries the id of the schema of a bare record. */
@@ -45,7 +46,10 @@ export interface AvroBodyOptions {
 /** Throws `body-invalid`, `body-too-large`, `schema-not-found`, and what registering a container's schema throws. */
 export async function avroRecords(body: Buffer, options: AvroBodyOptions): Promise<readonly AvroRecord[]> {
   if (isContainer(body)) return containerRecords(body, options);
-  const { schemas, schemaId } = options;
+  return withFreshSchemas(options.schemas, () => oneRecord(body, options));
+}
+
+function oneRecord(body: Buffer, { schemas, schemaId }: AvroBodyOptions): readonly AvroRecord[] {
   let bytes = body;
   if (schemaId !== undefined) {
     const id = /^\d{1,10}$/.test(schemaId) ? Number(schemaId) : 0;

@@ -5,6 +5,7 @@
 import { LakewardError } from '../../model/errors.ts';
 import { COMPATIBILITY_MODES } from '../../model/schema.ts';
 import type { CompatibilityAnswer, RegisteredSchema, Schemas } from '../../ports/schemas.ts';
+import { withFreshSchemas } from './fresh-schemas.ts';
 import { REGISTRY_TYPE } from './registry-wire.ts';
 import type { Call, ControlApiOptions, Route } from './route.ts';
 
@@ -15,7 +16,10 @@ export function subjectRoutes({ schemas }: ControlApiOptions): Route[] {
   const route = (method: Route['method'], path: string, handle: Handle): Route => ({
     method,
     path,
-    handle: async (call) => ({ type: REGISTRY_TYPE, body: JSON.stringify(await handle(call)) }),
+    handle: async (call) => ({
+      type: REGISTRY_TYPE,
+      body: JSON.stringify(await withFreshSchemas(schemas, () => handle(call))),
+    }),
   });
   return [
     route('GET', '/subjects', (call) => subjectsFor(schemas, call)),
