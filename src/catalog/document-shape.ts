@@ -49,7 +49,7 @@ const shard = object({
   closedMs: optional(count),
 });
 
-const topic = object({ name: text, id: text });
+const topic = object({ name: text, id: text, adopted: optional(flag) });
 
 const spec = object({
   name: text,

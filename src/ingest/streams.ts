@@ -81,7 +81,7 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
     if (catalog.read().stream.has(draft.name)) refuse();
     const made = documentOf(draft, asStreamId(clock.uuid()), clock.nowMs());
     const { topic } = await broker.open(storageOf(made));
-    const document = topic === undefined ? made : { ...made, topic };
+    const document = topic === undefined ? made : { ...made, topic: topic.identity };
     try {
       await changed(catalog, (state) => {
         if (state.stream.has(draft.name)) refuse();

@@ -37,6 +37,8 @@ export interface TopicIdentity {
   readonly name: string;
   /** As Kafka gave it. */
   readonly id: string;
+  /** It was there before the stream, belongs to others, and outlives it: no record of it is dropped and its retention is not set. */
+  readonly adopted?: true;
 }
 
 export interface StreamDocument {

@@ -15,6 +15,17 @@ export interface StreamStorage {
   readonly retentionMs: number;
   /** The topic that an earlier opening answered; absent for a stream that was never opened, or is kept in a data folder. */
   readonly topic?: TopicIdentity;
+  /** For a first opening: name of a Kafka topic that is there, to be this stream from now on. */
+  readonly adopt?: string;
+}
+
+/** A Kafka topic as opening found or made it. */
+export interface OpenedTopic {
+  /** To be remembered, and given at every later opening. */
+  readonly identity: TopicIdentity;
+  /** More than the shards of the stream when others have added some. */
+  readonly partitions: number;
+  readonly retentionMs: number;
 }
 
 export interface AppendResult {
@@ -72,8 +83,8 @@ export interface Pending {
 /** What opening found. */
 export interface OpenReport {
   readonly stream: StreamId;
-  /** Where records are kept when that is a Kafka cluster; to be remembered, and given at every later opening. */
-  readonly topic?: TopicIdentity;
+  /** Where records are kept when that is a Kafka cluster. */
+  readonly topic?: OpenedTopic;
   readonly gaps: readonly OffsetGap[];
   readonly tornBytes: number;
 }
@@ -81,7 +92,7 @@ export interface OpenReport {
 export interface Broker {
   /**
    * Makes the storage, or opens it as it is; a larger `shardCount` or another retention is taken over. Idempotent. Recovers what a crash
-   * left. Throws `broker-changed` when the topic named is not there (any more).
+   * left. Throws `broker-changed` when the topic it knows is not there any more, `argument-invalid` when the one to adopt is not.
    */
   open(stream: StreamStorage, options?: CallOptions): Promise<OpenReport>;
 

@@ -70,8 +70,8 @@ await describeOnKafka('Kafka', (kafka) => {
       const prefix = `t${topics++}-`;
       const broker = connected(prefix);
       const { topic } = await broker.open(storage);
-      const known = { ...storage, ...(topic !== undefined && { topic }) };
-      expect(known.topic?.name).toBe(`${prefix}s`);
+      const known = { ...storage, ...(topic !== undefined && { topic: topic.identity }) };
+      expect(topic?.identity.name).toBe(`${prefix}s`);
       expect(await broker.open(known)).toMatchObject({ topic });
       // Removed and made anew by somebody else.
       const stranger = await opened(prefix);

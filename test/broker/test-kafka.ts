@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { missingKafka } from '../../infra/dev/kafka-install.ts';
-import { type KafkaProcess, startKafka } from '../../infra/dev/kafka-server.ts';
+import { type KafkaProcess, type KafkaStartOptions, startKafka } from '../../infra/dev/kafka-server.ts';
 
 export interface TestKafka {
   readonly bootstrap: string;
+  pid(): number;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again at the same address. */
@@ -21,7 +22,11 @@ export interface TestKafka {
 const START_MS_MAX = 150_000;
 
 /** A `describe` with a Kafka that runs from before its first test to after its last. */
-export async function describeOnKafka(name: string, tests: (kafka: () => TestKafka) => void): Promise<void> {
+export async function describeOnKafka(
+  name: string,
+  tests: (kafka: () => TestKafka) => void,
+  options: Pick<KafkaStartOptions, 'properties' | 'users'> = {},
+): Promise<void> {
   const lack = await missingKafka();
   const isSkipped = lack !== undefined && process.env['CI'] !== 'true';
   describe.skipIf(isSkipped)(isSkipped ? `${name} (skipped: ${lack})` : name, () => {
@@ -30,12 +35,13 @@ export async function describeOnKafka(name: string, tests: (kafka: () => TestKaf
     let kafka: TestKafka | undefined;
     beforeAll(async () => {
       const at = (folder = await mkdtemp(join(tmpdir(), 'lakeward-kafka-')));
-      running = await startKafka({ folder: at });
+      running = await startKafka({ ...options, folder: at });
       kafka = {
         bootstrap: running.bootstrap,
+        pid: () => running?.pid ?? 0,
         kill: async () => running?.end('SIGKILL'),
         async restart() {
-          running = await startKafka({ folder: at });
+          running = await startKafka({ ...options, folder: at });
         },
       };
     }, START_MS_MAX);

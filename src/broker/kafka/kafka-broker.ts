@@ -3,7 +3,8 @@
  * the message's time. Positions come from the caller, never from a consumer group. Waiting is this module's; the rest is Kafka's.
  */
 import { LakewardError } from '../../model/errors.ts';
-import { asOffset, asShard, type Offset, type Positions, type ShardIndex, type StreamId } from '../../model/stream.ts';
+import type { Offset, Positions, ShardIndex, StreamId, TopicIdentity } from '../../model/stream.ts';
+import { asOffset, asShard } from '../../model/stream.ts';
 import { batchBytes } from '../../model/record-batch.ts';
 import type { Broker, OffsetGap, Pending, ReadResult, StreamStorage } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -11,10 +12,12 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import { fetchedShard } from './fetched-batches.ts';
 import { connectKafka, type KafkaOptions } from './kafka-client.ts';
 import { unreachable } from './kafka-errors.ts';
-import { producing } from './producing.ts';
+import { kafkaMetrics } from './kafka-metrics.ts';
+import { type OpenTopic, producing } from './producing.ts';
 import { shardEnds, type ShardEnds } from './shard-ends.ts';
 import { topicReader, type TopicReader } from './topic-reader.ts';
 import { topicStorage } from './topic-storage.ts';
+import { topicWriter } from './topic-writer.ts';
 
 export interface KafkaBrokerOptions extends KafkaOptions {
   readonly clock: Clock;
@@ -27,7 +30,10 @@ export interface KafkaBrokerOptions extends KafkaOptions {
 
 interface OpenStream {
   storage: StreamStorage;
+  /** Name of its topic. */
   readonly topic: string;
+  readonly isAdopted: boolean;
+  target: OpenTopic;
   readonly ends: ShardEnds;
   readonly reader: TopicReader;
   /** Bytes and records seen lately, for estimates. */
@@ -45,14 +51,9 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
   const client = connectKafka(options);
   const topics = topicStorage(client, pace, options.replicas);
   const streams = new Map<StreamId, OpenStream>();
-  const byTopic = new Map<string, OpenStream>();
   const turn = inTurn();
-  const producer = producing({
-    client,
-    pace,
-    log: telemetry.log,
-    ended: (topic, shard, end) => byTopic.get(topic)?.ends.noteEnd(shard, end),
-  });
+  const metrics = kafkaMetrics(telemetry);
+  const producer = producing({ pace, log: telemetry.log, metrics });
   let closed = false;
 
   function streamOf(id: StreamId, shards: Iterable<number> = []): OpenStream {
@@ -87,6 +88,7 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       next.set(shard, got.next);
     }
     for (const batch of batches) {
+      metrics.fetched(batch.count, batchBytes(batch));
       stream.seenBytes += batchBytes(batch);
       stream.seenRecords += batch.count;
     }
@@ -153,37 +155,47 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       call?.signal?.throwIfAborted();
       if (closed) throw new LakewardError('broker-closed', 'the broker is closed');
       const known = storage.topic;
-      const topic = known?.name ?? `${topicPrefix}${storage.id}`;
-      if (known !== undefined && (await client.topic(topic))?.topic.id !== known.id) {
+      const topic = known?.name ?? storage.adopt ?? `${topicPrefix}${storage.id}`;
+      const isAdopted = storage.adopt !== undefined || known?.adopted === true;
+      const found = (await client.topic(topic))?.topic;
+      if (known !== undefined && found?.id !== known.id) {
         throw lost(topic, 'it is not in this cluster, or another one took its name');
       }
-      const { id } = await topics.ensure(topic, storage);
-      const stream = streams.get(storage.id) ?? {
-        storage,
-        topic,
-        ends: shardEnds(client, topic, { clock, pace }),
-        reader: topicReader(client, topic, turn),
-        seenBytes: 0,
-        seenRecords: 0,
-        firsts: new Map(),
+      if (isAdopted && found === undefined) {
+        throw new LakewardError('argument-invalid', `there is no topic '${topic}' in the cluster`);
+      }
+      const { shardCount, retentionMs } = storage;
+      const facts = await topics.ensure({ name: topic, shardCount, retentionMs, isAdopted });
+      const identity: TopicIdentity = { name: topic, id: facts.id, ...(isAdopted && { adopted: true }) };
+      const before = streams.get(storage.id);
+      const ends = before?.ends ?? shardEnds(client, topic, { clock, pace });
+      const writer = before?.target.writer ?? topicWriter(client, identity, pace);
+      const target = {
+        name: topic,
+        writer,
+        setBytesMax: facts.setBytesMax,
+        ended: (shard: number, end: number) => ends.noteEnd(shard, end),
       };
-      stream.storage = storage;
-      streams.set(storage.id, stream);
-      byTopic.set(topic, stream);
-      return { stream: storage.id, topic: { name: topic, id }, gaps: [], tornBytes: 0 };
+      if (before !== undefined) Object.assign(before, { storage, target });
+      else {
+        const reader = topicReader(client, identity, turn);
+        const seen = { seenBytes: 0, seenRecords: 0, firsts: new Map() };
+        streams.set(storage.id, { storage, topic, isAdopted, target, ends, reader, ...seen });
+      }
+      const opened = { identity, partitions: facts.partitions, retentionMs: facts.retentionMs };
+      return { stream: storage.id, topic: opened, gaps: [], tornBytes: 0 };
     },
     async remove(id) {
       const stream = streams.get(id);
       streams.delete(id);
-      if (stream !== undefined) byTopic.delete(stream.topic);
       stream?.ends.fail(new LakewardError('stream-not-found', `stream ${id} was deleted`));
-      await topics.remove(`${topicPrefix}${id}`);
+      if (stream?.isAdopted !== true) await topics.remove(`${topicPrefix}${id}`);
     },
     async append(id, batch, call) {
       call?.signal?.throwIfAborted();
       const stream = streamOf(id, batch.shards.subarray(0, batch.count));
       if (batch.count === 0) return { offsets: new Float64Array(), failures: [] };
-      const result = await producer.append(stream.topic, batch);
+      const result = await producer.append(stream.target, batch);
       stream.seenBytes += batchBytes(batch);
       stream.seenRecords += batch.count;
       return result;
@@ -215,6 +227,7 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       }),
     async retain(id, nowMs) {
       const stream = streamOf(id);
+      if (stream.isAdopted) return 0;
       const shards = Array.from({ length: stream.storage.shardCount }, (_, index) => asShard(index));
       const [starts, kept, ends] = [
         await stream.ends.ask(shards, 'earliest'),

@@ -26,14 +26,18 @@ export type PartitionFetch = FetchRequest['topics'][number]['partitions'][number
 
 export interface KafkaClient {
   readonly admin: Admin;
-  readonly producer: Producer;
+  /** For produce requests made elsewhere. */
+  readonly writer: Producer;
   readonly reader: Consumer;
+  /** Asks for a producer id that nobody has. */
+  newProducer(): Promise<{ readonly producerId: bigint; readonly producerEpoch: number }>;
   /** What the cluster says of a topic now; undefined when it has none of the name. */
   topic(name: string): Promise<{ cluster: ClusterMetadata; topic: ClusterTopicMetadata } | undefined>;
   close(): Promise<void>;
 }
 
-const REQUEST_MS = 10_000;
+/** More than Kafka itself may take for an answer. */
+const REQUEST_MS = 12_000;
 const RETRIES = 5;
 const RETRY_MS = 200;
 /** Committed transactions alone: what an adopted topic's other writers took back is not there. */
@@ -44,20 +48,21 @@ export function connectKafka({ bootstrap, clientId = 'lakeward', tls, sasl }: Ka
     clientId,
     bootstrapBrokers: [...bootstrap],
     timeout: REQUEST_MS,
+    requestTimeout: REQUEST_MS,
     retries: RETRIES,
     retryDelay: RETRY_MS,
     ...(tls !== undefined && { tls }),
     ...(sasl !== undefined && { sasl }),
   };
   const admin = new Admin(shared);
-  // Acknowledged by all in-sync replicas; a repeated request is stored once.
-  const producer = new Producer({ ...shared, idempotent: true, acks: -1 });
+  const writer = new Producer(shared);
   // The group is never joined; the client wants a name.
   const reader = new Consumer({ ...shared, groupId: `${clientId}-reads`, isolationLevel: READ_COMMITTED });
 
   return {
     admin,
-    producer,
+    writer,
+    newProducer: () => writer.initIdempotentProducer({}),
     reader,
     async topic(name) {
       try {
@@ -70,7 +75,7 @@ export function connectKafka({ bootstrap, clientId = 'lakeward', tls, sasl }: Ka
       }
     },
     async close() {
-      await Promise.allSettled([producer.close(), reader.close(true), admin.close()]);
+      await Promise.allSettled([writer.close(), reader.close(true), admin.close()]);
     },
   };
 }

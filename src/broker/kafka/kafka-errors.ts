@@ -2,7 +2,7 @@
  * What the Kafka client's errors mean to a caller of the broker. A failed or timed-out produce request may have been stored all the
  * same: the records are told as failed, and a client that sends them again may see them twice, as with Kinesis.
  */
-import { GenericError, MultipleErrors, ProtocolError } from '@platformatic/kafka';
+import { GenericError, MultipleErrors, ProtocolError, protocolErrorsCodesById } from '@platformatic/kafka';
 import { LakewardError } from '../../model/errors.ts';
 
 /** Codes of the Kafka protocol that this broker acts on. */
@@ -11,7 +11,13 @@ export const KAFKA = {
   unknownTopicOrPartition: 3,
   leaderNotAvailable: 5,
   notLeader: 6,
+  requestTimedOut: 7,
+  brokerNotAvailable: 8,
+  networkException: 13,
+  notEnoughReplicas: 19,
+  notEnoughReplicasAfterAppend: 20,
   topicAlreadyExists: 36,
+  storageError: 56,
   fencedLeaderEpoch: 74,
   unknownLeaderEpoch: 75,
   unknownTopicId: 100,
@@ -26,6 +32,22 @@ export const STALE_METADATA: ReadonlySet<number> = new Set([
   KAFKA.unknownLeaderEpoch,
   KAFKA.unknownTopicId,
 ]);
+
+/** After these the same records sent again may be stored, or are. */
+export const RETRIABLE: ReadonlySet<number> = new Set([
+  ...STALE_METADATA,
+  KAFKA.requestTimedOut,
+  KAFKA.brokerNotAvailable,
+  KAFKA.networkException,
+  KAFKA.notEnoughReplicas,
+  KAFKA.notEnoughReplicasAfterAppend,
+  KAFKA.storageError,
+]);
+
+/** What Kafka's documentation calls a code. */
+export function kafkaReason(code: number): string {
+  return protocolErrorsCodesById[code] ?? `error ${code}`;
+}
 
 /** The protocol's code of an error or of one inside it. */
 export function kafkaCodes(error: unknown): readonly number[] {

@@ -3,7 +3,9 @@
  * is named as a gap and the read goes on behind it in the next call; stale knowledge of the cluster is renewed and the request repeated.
  */
 import { MultipleErrors, ResponseError } from '@platformatic/kafka';
-import { asShard, type Offset, type Positions, type ShardIndex } from '../../model/stream.ts';
+import { isLakewardError, LakewardError } from '../../model/errors.ts';
+import type { Offset, Positions, ShardIndex, TopicIdentity } from '../../model/stream.ts';
+import { asShard } from '../../model/stream.ts';
 import type { FetchedPartition, FetchRequest, FetchResponse, KafkaClient, PartitionFetch } from './kafka-client.ts';
 import { KAFKA, STALE_METADATA, unreachable } from './kafka-errors.ts';
 
@@ -25,13 +27,18 @@ export interface TopicReader {
 
 export function topicReader(
   client: KafkaClient,
-  name: string,
+  { name, id }: TopicIdentity,
   turn: <T>(work: () => Promise<T>) => Promise<T>,
 ): TopicReader {
-  async function attempt(positions: Positions, maxBytes: number): Promise<Map<ShardIndex, ShardAnswer> | 'stale'> {
+  async function attempt(
+    positions: Positions,
+    { maxBytes, mayBeStale }: { readonly maxBytes: number; readonly mayBeStale: boolean },
+  ): Promise<Map<ShardIndex, ShardAnswer> | 'stale'> {
     const cluster = await client.reader.metadata({ topics: [name] });
     const topic = cluster.topics.get(name);
     if (topic === undefined) return 'stale';
+    if (topic.id !== id && mayBeStale) return 'stale';
+    if (topic.id !== id) throw new LakewardError('broker-changed', `topic '${name}': another one took its name`);
     const partitionMaxBytes = Math.max(SHARD_BYTES_MIN, Math.floor(maxBytes / Math.max(1, positions.size)));
     const byLeader = new Map<number, PartitionFetch[]>();
     for (const [shard, offset] of positions) {
@@ -67,10 +74,11 @@ export function topicReader(
       turn(async () => {
         for (let tries = 1; ; tries++) {
           try {
-            const answers = await attempt(positions, maxBytes);
+            const answers = await attempt(positions, { maxBytes, mayBeStale: tries === 1 });
             if (answers !== 'stale') return answers;
             if (tries >= ATTEMPTS) throw new Error('the cluster has no leader for a shard');
           } catch (error) {
+            if (isLakewardError(error, 'broker-changed')) throw error;
             if (tries >= ATTEMPTS) throw unreachable(`topic '${name}' cannot be read`, error);
           }
           client.reader.clearMetadata();

@@ -7,7 +7,6 @@ import { ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@plat
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS, MIB } from '../../model/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { StreamStorage } from '../../ports/broker.ts';
 import type { KafkaClient } from './kafka-client.ts';
 import { isUnknownTopic, KAFKA, kafkaCodes, unreachable } from './kafka-errors.ts';
 
@@ -17,10 +16,26 @@ const MESSAGE_BYTES_MAX = LIMITS.recordBytesMax + MIB;
 const SETTLE_TRIES = 100;
 const SETTLE_MS = 50;
 
+export interface TopicFacts {
+  readonly id: string;
+  readonly partitions: number;
+  readonly retentionMs: number;
+  /** The largest record batch it takes. */
+  readonly setBytesMax: number;
+}
+
 export interface TopicStorage {
-  /** The topic as it is after making it, or growing it to the shards wanted. */
-  ensure(name: string, storage: StreamStorage): Promise<ClusterTopicMetadata>;
+  /** The topic as it is after making it, growing it to the shards wanted, setting its retention: what of that is allowed. */
+  ensure(wanted: WantedTopic): Promise<TopicFacts>;
   remove(name: string): Promise<void>;
+}
+
+export interface WantedTopic {
+  readonly name: string;
+  readonly shardCount: number;
+  readonly retentionMs: number;
+  /** It belongs to others: its retention stays as it is. */
+  readonly isAdopted: boolean;
 }
 
 export function topicStorage(client: KafkaClient, pace: Clock, replicas: number | undefined): TopicStorage {
@@ -35,20 +50,20 @@ export function topicStorage(client: KafkaClient, pace: Clock, replicas: number 
   }
 
   return {
-    async ensure(name, { shardCount, retentionMs }) {
+    async ensure({ name, shardCount, retentionMs, isAdopted }) {
       const before = (await client.topic(name))?.topic;
       try {
         if (before === undefined) await create(client, { name, shardCount, retentionMs, replicas });
         else if (before.partitionsCount < shardCount) {
           await client.admin.createPartitions({ topics: [{ name, count: shardCount }] });
         }
-        if (before !== undefined) await setRetention(client, name, retentionMs);
+        if (before !== undefined && !isAdopted) await setRetention(client, name, retentionMs);
       } catch (error) {
         // Another process did the same first.
         if (!kafkaCodes(error).includes(KAFKA.topicAlreadyExists)) throw unreachable(`topic '${name}'`, error);
       }
-      const topic = await settled(name, (seen) => isReady(seen, shardCount));
-      return topic as ClusterTopicMetadata;
+      const topic = (await settled(name, (seen) => isReady(seen, shardCount))) as ClusterTopicMetadata;
+      return { id: topic.id, partitions: topic.partitionsCount, ...(await settingsOf(client, name)) };
     },
     async remove(name) {
       try {
@@ -60,6 +75,19 @@ export function topicStorage(client: KafkaClient, pace: Clock, replicas: number 
       await settled(name, (seen) => seen === undefined);
     },
   };
+}
+
+async function settingsOf(client: KafkaClient, name: string): Promise<Pick<TopicFacts, 'retentionMs' | 'setBytesMax'>> {
+  const configurationKeys = ['retention.ms', 'max.message.bytes'];
+  try {
+    const [answer] = await client.admin.describeConfigs({
+      resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configurationKeys }],
+    });
+    const values = new Map(answer?.configs.map((config) => [config.name, Number(config.value)]));
+    return { retentionMs: values.get('retention.ms') ?? -1, setBytesMax: values.get('max.message.bytes') ?? MIB };
+  } catch (error) {
+    throw unreachable(`settings of topic '${name}'`, error);
+  }
 }
 
 function isReady(topic: ClusterTopicMetadata | undefined, shardCount: number): boolean {

@@ -1,0 +1,50 @@
+/** A TCP proxy that loses what servers answer, or ends connections, when told to. */
+import { createServer, connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+export interface TcpProxy {
+  readonly port: number;
+  /** From now on what comes from the server is thrown away, or is passed on again. */
+  loseAnswers(lose: boolean): void;
+  cutAll(): void;
+  close(): Promise<void>;
+}
+
+/** `target`: the port to connect to, asked for at each connection. */
+export async function tcpProxy(target: () => number): Promise<TcpProxy> {
+  let loses = false;
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const server = createServer((client) => {
+    const upstream = connect(target(), '127.0.0.1');
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+      pairs.delete(pair);
+    };
+    for (const socket of pair) socket.on('error', end).on('close', end);
+    client.on('data', (chunk) => upstream.write(chunk));
+    upstream.on('data', (chunk) => {
+      if (!loses) client.write(chunk);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cutAll = (): void => {
+    for (const [client] of pairs) client.destroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    loseAnswers: (lose) => {
+      loses = lose;
+    },
+    cutAll,
+    async close() {
+      cutAll();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
