@@ -2,7 +2,7 @@
  * The broker of a process that shares its catalog: streams that other processes make, grow or delete are opened, grown and given up
  * here when the change is seen, and one that is asked for before that is opened then. The rest is the broker's own.
  */
-import { storageOf } from '../ingest/streams.ts';
+import { storageOf } from '../ingest/live-stream.ts';
 import { isLakewardError } from '../model/errors.ts';
 import type { StreamId } from '../model/stream.ts';
 import type { Broker, OpenReport, StreamStorage } from '../ports/broker.ts';

@@ -47,6 +47,13 @@ const shard = object({
   createdMs: count,
   parents: list(count),
   closedMs: optional(count),
+  closedEnd: optional(count),
+});
+
+const reshard = object({
+  target: list(decimal),
+  parents: list(count),
+  children: list(object({ startingHashKey: decimal, endingHashKey: decimal, parents: list(count) })),
 });
 
 const topic = object({ name: text, id: text, adopted: optional(flag) });
@@ -92,6 +99,7 @@ const DOCUMENTS: Readonly<Record<CatalogKind, Shape>> = {
     createdMs: count,
     retentionMs: count,
     shards: list(shard),
+    reshard: optional(reshard),
   }),
   delivery: object({ spec, owner: oneOf('file', 'api'), createdMs: count, paused: flag }),
   plan: object({

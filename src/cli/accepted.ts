@@ -24,6 +24,13 @@ export const DURATION: Accepted = {
 };
 export const SIZE: Accepted = { words: 'a size such as 64MiB', test: (text) => parseBytes(text) !== undefined };
 
+export function wholeNumber(min: number, max: number): Accepted {
+  return {
+    words: `a whole number from ${min} to ${max}`,
+    test: (text) => /^\d{1,9}$/.test(text) && +text >= min && +text <= max,
+  };
+}
+
 function oneOf(names: readonly string[]): Accepted {
   return { words: `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`, test: (text) => names.includes(text) };
 }

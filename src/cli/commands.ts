@@ -35,6 +35,10 @@ import { streamCreate } from './stream/create.ts';
 import { streamDelete } from './stream/delete.ts';
 import { streamDescribe } from './stream/describe.ts';
 import { streamList } from './stream/list.ts';
+import { streamMerge } from './stream/merge.ts';
+import { streamRetention } from './stream/retention.ts';
+import { streamScale } from './stream/scale.ts';
+import { streamSplit } from './stream/split.ts';
 import { streamTail } from './stream/tail.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -45,6 +49,10 @@ export const COMMANDS: readonly Command[] = [
   streamCreate,
   streamList,
   streamDescribe,
+  streamSplit,
+  streamMerge,
+  streamScale,
+  streamRetention,
   streamDelete,
   streamTail,
   deliveryCreate,

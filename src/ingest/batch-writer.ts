@@ -24,21 +24,19 @@ export interface BatchWriter {
   count(): number;
   /** Bytes of keys and data added. */
   bytes(): number;
-  /** Adds a record whose data is base64 text, or says false when it is not; then nothing was added. */
-  addBase64(base64: string, key: string, shard: ShardIndex | undefined): boolean;
+  /** Adds a record whose data is base64 text, or says false when it is not; then nothing was added. A hash key stands for the key's. */
+  addBase64(base64: string, key: string, hashKey?: bigint): boolean;
   addBytes(data: Uint8Array, key: string): void;
   /** Decodes base64 text as data of the next record, or says false when it is not. Only `addDecoded` adds the record. */
   decode(base64: string): boolean;
   /** Adds the record that was decoded last, with the key `source[from … to)`. */
   addDecoded(source: Uint8Array, from: number, to: number): void;
-  /** Routes the records that were added without a shard. */
+  /** The batch with all records routed. May be asked for again with another router, which changes the shards of the batch given before. */
   finish(router: ShardRouter, arrivalMs: number): AppendBatch;
 }
 
 const DIGEST = Buffer.alloc(16);
 const DIGEST_VIEW = new DataView(DIGEST.buffer, DIGEST.byteOffset, DIGEST.byteLength);
-/** Stands for the shard of a record until its key is hashed. */
-const BY_KEY = 0xffff;
 
 /** The shard that takes records with the partition key `keys[from … to)`. */
 export function shardOfKey(router: ShardRouter, keys: Uint8Array, { from, to }: KeySpan): ShardIndex {
@@ -63,13 +61,14 @@ export function batchWriter(bounds: BatchBounds, memory: Memory): BatchWriter {
   let keyEnd = 0;
   let dataEnd = 0;
   let decoded = 0;
+  /** By place in the batch; few producers choose hash keys. */
+  let hashKeys: Map<number, bigint> | undefined;
 
-  function add(dataBytes: number, keyBytes: number, shard: number): void {
+  function add(dataBytes: number, keyBytes: number): void {
     keyEnd += keyBytes;
     dataEnd += dataBytes;
     keyEnds[count] = keyEnd;
     dataEnds[count] = dataEnd;
-    shards[count] = shard;
     count++;
   }
 
@@ -83,24 +82,26 @@ export function batchWriter(bounds: BatchBounds, memory: Memory): BatchWriter {
     count: () => count,
     bytes: () => keyEnd + dataEnd,
     decode,
-    addBase64(base64, key, shard) {
+    addBase64(base64, key, hashKey) {
       if (!decode(base64)) return false;
-      add(decoded, keys.write(key, keyEnd), shard ?? BY_KEY);
+      if (hashKey !== undefined) (hashKeys ??= new Map()).set(count, hashKey);
+      add(decoded, keys.write(key, keyEnd));
       return true;
     },
     addBytes(bytes, key) {
       data.set(bytes, dataEnd);
-      add(bytes.byteLength, keys.write(key, keyEnd), BY_KEY);
+      add(bytes.byteLength, keys.write(key, keyEnd));
     },
     addDecoded(source, from, to) {
       for (let i = from; i < to; i++) keys[keyEnd + i - from] = source[i] as number;
-      add(decoded, to - from, BY_KEY);
+      add(decoded, to - from);
     },
     finish(router, arrivalMs) {
       const span = { from: 0, to: 0 };
       for (let i = 0; i < count; i++) {
         span.to = keyEnds[i] as number;
-        if (shards[i] === BY_KEY) shards[i] = shardOfKey(router, keys, span);
+        const hashKey = hashKeys?.get(i);
+        shards[i] = hashKey === undefined ? shardOfKey(router, keys, span) : router.ofHashKey(hashKey);
         span.from = span.to;
       }
       return {

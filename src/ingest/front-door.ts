@@ -60,7 +60,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const bounds = boundsOf(server);
   const metrics = ingestMetrics(telemetry);
   const log = telemetry.log.child({ room: 'ingest' });
-  const streams = createStreams({ broker, catalog, clock, declared: options.declaredStreams ?? [] });
+  const streams = createStreams({ broker, catalog, clock, declared: options.declaredStreams ?? [], log });
   const admission = bytesInFlight(bounds.inFlightBytesMax, metrics.inFlightBytes);
   const checkBearer = bearerCheck(server.keys);
   const services = { streams, broker, clock, metrics };
@@ -131,6 +131,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   return {
     listen: async () => {
       checkListening(server);
+      streams.start();
       control = await createControlApi({
         ...services,
         telemetry,
@@ -147,6 +148,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       closing.abort();
       await port.close();
       await control?.close();
+      await streams.close();
     },
   };
 }

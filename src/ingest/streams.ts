@@ -3,25 +3,21 @@
  * A stream is in the catalog only while its storage exists: storage is made before the entry, and removed after it.
  */
 import { LakewardError, isLakewardError } from '../model/errors.ts';
-import type { ShardRouter } from '../model/hash-range.ts';
-import { shardRouter, splitEvenly } from '../model/hash-range.ts';
+import { splitEvenly } from '../model/hash-range.ts';
 import { LIMITS } from '../model/limits.ts';
-import { sequenceNumbersOf } from '../model/sequence-number.ts';
 import type { ShardIndex, StreamDocument, StreamId } from '../model/stream.ts';
-import { asShard, asStreamId, formatShardId, isName } from '../model/stream.ts';
-import type { Broker, OpenReport, StreamStorage } from '../ports/broker.ts';
+import { asShard, asStreamId, isName } from '../model/stream.ts';
+import type { Broker, OpenReport } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
-
-/** A stream with what the hot path needs, made once for every version of its document. */
-export interface LiveStream {
-  readonly document: StreamDocument;
-  readonly router: ShardRouter;
-  /** By shard index: all but the sequence number itself is fixed. */
-  readonly sequenceNumber: readonly ((offset: number) => string)[];
-  /** By shard index. */
-  readonly shardIds: readonly string[];
-}
+import type { Log } from '../ports/telemetry.ts';
+import type { LiveStream } from './live-stream.ts';
+import { liveStream, storageOf } from './live-stream.ts';
+import type { Resharding } from './resharding.ts';
+import { resharding } from './resharding.ts';
+import type { ShardWriter } from './shard-writer.ts';
+import { shardWriter } from './shard-writer.ts';
+import { changeCatalog, changeStream, nextChange, streamNotFound } from './stream-change.ts';
 
 export interface StreamDraft {
   readonly name: string;
@@ -46,6 +42,15 @@ export interface Streams {
    * make it anew, or not be one; and `stream-in-use` when another delivery reads it, unless forced.
    */
   remove(name: string, options: { force: boolean }): Promise<void>;
+  /** Throws `stream-not-found`, `argument-invalid`. Records past a shorter retention go with the next turn of retention. */
+  retain(name: string, retentionMs: number): Promise<StreamDocument>;
+  /** Changes of its shards. */
+  readonly shards: Pick<Resharding, 'begin' | 'done'>;
+  /** Stores records; those for shards that are being closed wait for the shards after them. */
+  append: ShardWriter['append'];
+  /** Finishes the changes of shards that the catalog tells of, until `close`. */
+  start(): void;
+  close(): Promise<void>;
 }
 
 export interface StreamsOptions {
@@ -54,9 +59,10 @@ export interface StreamsOptions {
   readonly clock: Clock;
   /** Streams of the configuration file, by name. */
   readonly declared?: readonly string[];
+  readonly log?: Log | undefined;
 }
 
-export function createStreams({ broker, catalog, clock, declared = [] }: StreamsOptions): Streams {
+export function createStreams({ broker, catalog, clock, declared = [], log }: StreamsOptions): Streams {
   const live = new WeakMap<StreamDocument, LiveStream>();
 
   function find(name: string): LiveStream | undefined {
@@ -69,9 +75,21 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
 
   function get(name: string): LiveStream {
     const stream = find(name);
-    if (stream === undefined) throw new LakewardError('stream-not-found', `there is no stream '${name}'`);
+    if (stream === undefined) throw streamNotFound(name);
     return stream;
   }
+
+  const changed = (signal: AbortSignal): Promise<void> => nextChange(catalog, signal);
+  const writer = shardWriter({ broker, clock, find, obstacle: () => undefined, changed });
+  const shards = resharding({
+    broker,
+    catalog,
+    clock,
+    log,
+    settled: (document) => writer.settled(document),
+    changed,
+    leaseMs: 0,
+  });
 
   async function create(draft: StreamDraft): Promise<StreamDocument> {
     checkDraft(draft);
@@ -83,7 +101,7 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
     const { topic } = await broker.open(storageOf(made));
     const document = topic === undefined ? made : { ...made, topic: topic.identity };
     try {
-      await changed(catalog, (state) => {
+      await changeCatalog(catalog, (state) => {
         if (state.stream.has(draft.name)) refuse();
         return [{ kind: 'stream', key: draft.name, document }];
       });
@@ -98,6 +116,18 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
     find,
     get,
     create,
+    shards,
+    append: (asked, records, signal) => writer.append(asked, records, signal),
+    start: () => shards.start(),
+    close: () => shards.close(),
+    retain: async (name, retentionMs) => {
+      checkRetention(retentionMs);
+      const document = await changeStream(catalog, name, (before) =>
+        before.retentionMs === retentionMs ? before : { ...before, retentionMs },
+      );
+      await broker.open(storageOf(document));
+      return document;
+    },
     open: async () => {
       const reports: OpenReport[] = [];
       for (const document of catalog.read().stream.values()) reports.push(await broker.open(storageOf(document)));
@@ -117,9 +147,9 @@ export function createStreams({ broker, catalog, clock, declared = [] }: Streams
     },
     remove: async (name, { force }) => {
       let id: StreamId | undefined;
-      await changed(catalog, (state) => {
+      await changeCatalog(catalog, (state) => {
         const document = state.stream.get(name);
-        if (document === undefined) throw new LakewardError('stream-not-found', `there is no stream '${name}'`);
+        if (document === undefined) throw streamNotFound(name);
         const readers = [...state.delivery.values()].filter(({ spec }) => spec.stream === name);
         const declaredReaders = readers.filter(({ owner }) => owner === 'file').map(({ spec }) => spec.name);
         if (declared.includes(name) || declaredReaders.length > 0) throw ownedByFile(name, declaredReaders);
@@ -144,23 +174,6 @@ function ownedByFile(stream: string, readers: readonly string[]): LakewardError 
   });
 }
 
-/** Makes a change on the newest state, again when somebody else was faster. */
-async function changed(
-  catalog: Catalog,
-  edits: (state: ReturnType<Catalog['read']>) => Parameters<Catalog['change']>[1],
-): Promise<void> {
-  const triesMax = 10;
-  for (let tries = 1; ; tries++) {
-    const state = catalog.read();
-    try {
-      await catalog.change(state.version, edits(state));
-      return;
-    } catch (error) {
-      if (!isLakewardError(error, 'catalog-conflict') || tries === triesMax) throw error;
-    }
-  }
-}
-
 function checkDraft({ name, shards, retentionMs }: StreamDraft): void {
   if (!isName(name)) {
     const rule = `a stream name has 1 to ${LIMITS.nameCharsMax} characters of A-Z a-z 0-9 _ . -`;
@@ -169,6 +182,10 @@ function checkDraft({ name, shards, retentionMs }: StreamDraft): void {
   if (!Number.isInteger(shards) || shards < 1 || shards > LIMITS.shardsMax) {
     throw new LakewardError('argument-invalid', `a stream has 1 to ${LIMITS.shardsMax} shards (${shards})`);
   }
+  checkRetention(retentionMs);
+}
+
+function checkRetention(retentionMs: number): void {
   const { retentionMsMin, retentionMsMax } = LIMITS;
   if (!Number.isInteger(retentionMs) || retentionMs < retentionMsMin || retentionMs > retentionMsMax) {
     const hours = `${retentionMsMin / 3_600_000} to ${retentionMsMax / 3_600_000} hours`;
@@ -190,21 +207,6 @@ function documentOf({ name, shards, retentionMs }: StreamDraft, id: StreamId, no
       createdMs: nowMs,
       parents: [],
     })),
-  };
-}
-
-/** What the broker is told of a stream. */
-export function storageOf({ id, shards, retentionMs, topic }: StreamDocument): StreamStorage {
-  return { id, shardCount: shards.length, retentionMs, ...(topic !== undefined && { topic }) };
-}
-
-function liveStream(document: StreamDocument): LiveStream {
-  const byIndex = [...document.shards].sort((a, b) => a.index - b.index);
-  return {
-    document,
-    router: shardRouter(document.shards),
-    sequenceNumber: byIndex.map((shard) => sequenceNumbersOf(shard)),
-    shardIds: byIndex.map(({ index }) => formatShardId(index)),
   };
 }
 

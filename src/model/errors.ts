@@ -247,6 +247,12 @@ export const ERRORS = {
     meaning: 'The server is stopping; send again to the restarted server.',
   },
   'shard-not-found': { status: 404, retryable: false, meaning: 'The stream has no shard of this id.' },
+  'shards-moving': {
+    status: 503,
+    retryable: true,
+    meaning:
+      'The shards of the stream are being changed, or the server cannot find out whether they are, for longer than records can wait; send again.',
+  },
   'stage-lost': {
     status: 500,
     retryable: false,
@@ -255,6 +261,11 @@ export const ERRORS = {
   'stream-exists': { status: 409, retryable: false, meaning: 'A stream of this name exists; choose another name.' },
   'stream-in-use': { status: 409, retryable: false, meaning: 'Deliveries read this stream; delete them first.' },
   'stream-not-found': { status: 404, retryable: false, meaning: 'No stream has this name; create it first.' },
+  'stream-updating': {
+    status: 409,
+    retryable: true,
+    meaning: 'The shards of the stream are being changed; the next change can begin when that is done.',
+  },
   'subject-not-found': {
     status: 404,
     retryable: true,

@@ -9,8 +9,10 @@ const SECOND_MS = 1000;
 const HOUR_MS = 3600 * SECOND_MS;
 
 export const LIMITS = {
-  /** Shards of one stream. */
+  /** Open shards of one stream. */
   shardsMax: 256,
+  /** Shards that a stream may have had in all, closed ones too: numbers are not used again. */
+  shardsEverMax: 4096,
   /** Stream and delivery names: 1–128 of `[A-Za-z0-9_.-]`, as in Kinesis. */
   nameCharsMax: 128,
   /** Partition key, Unicode characters, as in Kinesis. */

@@ -30,6 +30,26 @@ export interface ShardDocument {
   readonly parents: readonly number[];
   /** Set when the shard takes no more records. */
   readonly closedMs?: number;
+  /** Of a closed shard: the end of its records when it was closed. What a frozen writer stores there later is a straggler. */
+  readonly closedEnd?: number;
+}
+
+/** A child of the shards that a change closes. */
+export interface ChildDocument {
+  readonly startingHashKey: string;
+  readonly endingHashKey: string;
+  /** One, or two that are neighbours. */
+  readonly parents: readonly number[];
+}
+
+/** A change of the shards under way: one round of it. */
+export interface ReshardDocument {
+  /** The first hash keys of the open shards there shall be in the end, decimal, ascending. */
+  readonly target: readonly string[];
+  /** Open shards to which no append is begun any more. */
+  readonly parents: readonly number[];
+  /** Shards from the moment their parents are closed, numbered on from the last; until then only storage for them is there. */
+  readonly children: readonly ChildDocument[];
 }
 
 /** The topic of a Kafka cluster that keeps a stream. A topic deleted and made again under its name has another id. */
@@ -49,6 +69,7 @@ export interface StreamDocument {
   readonly createdMs: number;
   readonly retentionMs: number;
   readonly shards: readonly ShardDocument[];
+  readonly reshard?: ReshardDocument;
 }
 
 /** `shardId-` and 12 digits, as Kinesis clients parse it. */

@@ -8,7 +8,6 @@ import { readPlainPutRecords } from '../../src/ingest/kinesis/plain-put-records.
 import { putRecords } from '../../src/ingest/kinesis/put-records.ts';
 import type { WireRecord } from '../../src/ingest/kinesis/record-intake.ts';
 import { gatherRecords } from '../../src/ingest/kinesis/record-intake.ts';
-import type { LiveStream } from '../../src/ingest/streams.ts';
 
 const shards: ShardDocument[] = splitEvenly(7).map(({ start, end }, index) => ({
   index,
@@ -29,8 +28,8 @@ function takenBySlowWay(body: Buffer): Taken | undefined {
   try {
     const input = parseJsonBody(body) as { StreamName: string; Records: WireRecord[] };
     putRecords.check?.(input);
-    const options = { arrivalMs: 7, nameOf: String, memory: (bytes: number) => Buffer.alloc(bytes) };
-    return { streamName: input.StreamName, batch: gatherRecords(input.Records, { router } as LiveStream, options) };
+    const options = { nameOf: String, memory: (bytes: number) => Buffer.alloc(bytes) };
+    return { streamName: input.StreamName, batch: gatherRecords(input.Records, options).finish(router, 7) };
   } catch {
     return undefined;
   }

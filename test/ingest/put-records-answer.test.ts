@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { putRecordsAnswer } from '../../src/ingest/kinesis/put-records-answer.ts';
-import type { LiveStream } from '../../src/ingest/streams.ts';
+import type { LiveStream } from '../../src/ingest/live-stream.ts';
 import type { AppendBatch } from '../../src/model/record-batch.ts';
 import { sequenceNumbersOf } from '../../src/model/sequence-number.ts';
 import { formatShardId } from '../../src/model/stream.ts';

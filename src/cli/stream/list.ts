@@ -23,7 +23,7 @@ export const streamList: Command = {
     }
     const rows = streams.map((stream) => [
       stream.name,
-      count(stream.shards.length),
+      count(stream.shards.filter(({ closed }) => !closed).length),
       count(stream.records),
       size(stream.bytes),
       `${stream.retentionHours} h`,

@@ -9,7 +9,7 @@ import type { RejectCode } from '../../model/data-file.ts';
 import type { ErrorCode } from '../../model/errors.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
-import type { AppendResult, Broker } from '../../ports/broker.ts';
+import type { AppendResult } from '../../ports/broker.ts';
 import type { Schemas } from '../../ports/schemas.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { BatchWriter, Memory } from '../batch-writer.ts';
@@ -19,7 +19,8 @@ import { countAppend } from '../ingest-metrics.ts';
 import type { Answer, Exchange } from '../server/exchange.ts';
 import { headerOf, readBody } from '../server/exchange.ts';
 import type { ServerBounds } from '../server-options.ts';
-import type { LiveStream, Streams } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
+import type { Streams } from '../streams.ts';
 import type { AvroBodyOptions, AvroRecord } from './avro-body.ts';
 import { SCHEMA_ID_HEADER, avroRecords, isAvroType } from './avro-body.ts';
 import { inflate } from './inflate.ts';
@@ -30,7 +31,6 @@ import type { RecordSpans } from './record-spans.ts';
 import { arraySpans, firstByte, lineSpans, wholeSpan } from './record-spans.ts';
 
 export interface PostRecordsOptions {
-  readonly broker: Broker;
   readonly streams: Streams;
   readonly schemas: Schemas;
   readonly clock: Clock;
@@ -53,7 +53,7 @@ const NDJSON_TYPES = new Set(['application/x-ndjson', 'application/ndjson', 'app
 export async function postRecords(name: string, exchange: Exchange, options: PostRecordsOptions): Promise<Answer> {
   const { bounds, clock } = options;
   const { request, reservation } = exchange;
-  const stream = options.streams.get(name);
+  const asked = options.streams.get(name);
   const parameters = new URLSearchParams(exchange.query);
   checkNames(parameters.keys(), PARAMETERS);
   const rule = keyRule({
@@ -72,9 +72,7 @@ export async function postRecords(name: string, exchange: Exchange, options: Pos
   const { writer, refusals, total } = isAvro
     ? gatherAvro(await avroRecords(body, avroOptions(name, exchange, options)), how)
     : gather(body, spansOf(body, isLines), how);
-  const batch = writer.finish(stream.router, clock.nowMs());
-  let result: AppendResult = { offsets: new Float64Array(0), failures: [] };
-  if (batch.count > 0) result = await options.broker.append(stream.document.id, batch);
+  const { stream, batch, result } = await options.streams.append(asked, writer, exchange.signal);
 
   const { metrics } = options;
   countAppend(metrics, batch, result, { protocol: 'http', stream: name });

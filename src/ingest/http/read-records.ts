@@ -13,7 +13,7 @@ import type { LocateAt } from '../../ports/broker.ts';
 import type { RecordDecoder } from '../../schema/record-frame.ts';
 import { isFramed } from '../../schema/record-frame.ts';
 import { decoderFor } from './avro-body.ts';
-import type { LiveStream } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
 import { shardsOf } from '../streams.ts';
 import type { Call, ControlApiOptions } from './route.ts';
 import { checkNames, namesOf, integerIn, textIn } from './query-value.ts';

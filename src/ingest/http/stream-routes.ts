@@ -1,25 +1,39 @@
-/** Streams in the control API: list, create, describe, delete, and reading all shards of one (`stream tail`). */
+/** Streams in the control API: list, create, describe, change, delete, and reading all shards of one (`stream tail`). */
 import Type from 'typebox';
 import { LIMITS } from '../../model/limits.ts';
 import type { StreamDocument } from '../../model/stream.ts';
 import { asShard, formatShardId } from '../../model/stream.ts';
 import type { Broker } from '../../ports/broker.ts';
+import type { Target } from '../shard-targets.ts';
+import { mergeTarget, scaleTarget, splitTarget } from '../shard-targets.ts';
 import { shardsOf } from '../streams.ts';
 import type { ControlApiOptions, Route } from './route.ts';
 import { readRecords } from './read-records.ts';
 
 const HOUR_MS = 3_600_000;
 
+const RETENTION_HOURS = Type.Number({
+  minimum: LIMITS.retentionMsMin / HOUR_MS,
+  maximum: LIMITS.retentionMsMax / HOUR_MS,
+});
+
 const DRAFT = Type.Object(
   {
     name: Type.String(),
     shards: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.shardsMax })),
-    retentionHours: Type.Optional(
-      Type.Number({ minimum: LIMITS.retentionMsMin / HOUR_MS, maximum: LIMITS.retentionMsMax / HOUR_MS }),
-    ),
+    retentionHours: Type.Optional(RETENTION_HOURS),
   },
   { additionalProperties: false },
 );
+
+const UPDATE = Type.Object({ retentionHours: RETENTION_HOURS }, { additionalProperties: false });
+
+const SHARD = Type.String();
+const SHARDS = Type.Union([
+  Type.Object({ split: SHARD, at: Type.Optional(Type.String()) }, { additionalProperties: false }),
+  Type.Object({ merge: Type.Array(SHARD, { minItems: 2, maxItems: 2 }) }, { additionalProperties: false }),
+  Type.Object({ count: Type.Integer({ minimum: 1, maximum: LIMITS.shardsMax }) }, { additionalProperties: false }),
+]);
 
 export interface StreamView {
   readonly name: string;
@@ -67,11 +81,39 @@ export function streamRoutes(options: ControlApiOptions): Route[] {
       },
     },
     {
+      method: 'PUT',
+      path: '/v1/streams/:stream',
+      bodySchema: UPDATE,
+      handle: async ({ parameters, body }) => {
+        const { retentionHours } = body as Type.Static<typeof UPDATE>;
+        const retentionMs = Math.round(retentionHours * HOUR_MS);
+        return { body: await streamView(await streams.retain(parameters['stream'] ?? '', retentionMs), broker) };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/streams/:stream/shards',
+      bodySchema: SHARDS,
+      handle: async ({ parameters, body, signal }) => {
+        const name = parameters['stream'] ?? '';
+        await streams.shards.begin(name, targetIn(body as Type.Static<typeof SHARDS>));
+        const ended = AbortSignal.any([signal, options.closing]);
+        return { body: await streamView(await streams.shards.done(name, ended), broker) };
+      },
+    },
+    {
       method: 'GET',
       path: '/v1/streams/:stream/records',
       handle: async (call) => ({ body: await readRecords(call, options) }),
     },
   ];
+}
+
+function targetIn(order: Type.Static<typeof SHARDS>): Target {
+  if ('split' in order) return splitTarget(order.split, order.at);
+  if ('count' in order) return scaleTarget(order.count);
+  const [one = '', other = ''] = order.merge;
+  return mergeTarget(one, other);
 }
 
 /** All streams by name. */

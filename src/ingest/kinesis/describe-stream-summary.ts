@@ -1,5 +1,6 @@
 /** DescribeStreamSummary: a stream without its shards. */
 import { LIMITS } from '../../model/limits.ts';
+import { openShards } from '../../model/reshard.ts';
 import { defineAction } from './action.ts';
 import { STREAM_ARN, STREAM_NAME } from './shape.ts';
 import type { StreamAddress } from './stream-address.ts';
@@ -14,7 +15,7 @@ export const describeStreamSummary = defineAction({
     return {
       StreamDescriptionSummary: {
         ...streamFacts(document),
-        OpenShardCount: document.shards.filter(({ closedMs }) => closedMs === undefined).length,
+        OpenShardCount: openShards(document).length,
         ConsumerCount: 0,
         MaxRecordSizeInKiB: LIMITS.recordBytesMax / 1024,
       },

@@ -7,7 +7,7 @@ import { LIMITS } from '../../model/limits.ts';
 import type { RecordBatch } from '../../model/record-batch.ts';
 import type { ShardDocument } from '../../model/stream.ts';
 import { asOffset, asShard, formatShardId } from '../../model/stream.ts';
-import type { LiveStream } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
 import { defineAction } from './action.ts';
 import { refuseDryRun } from './dry-run.ts';
 import { STREAM_ARN } from './shape.ts';

@@ -2,7 +2,7 @@
 import { parseSequenceNumber } from '../../model/sequence-number.ts';
 import type { Offset, ShardDocument } from '../../model/stream.ts';
 import { asOffset, asShard, formatShardId, parseShardId } from '../../model/stream.ts';
-import type { LiveStream } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
 import type { ActionContext } from './action.ts';
 import { defineAction } from './action.ts';
 import { refuseDryRun } from './dry-run.ts';

@@ -4,7 +4,7 @@
  */
 import type { ShardDocument, StreamDocument } from '../../model/stream.ts';
 import { parseShardId } from '../../model/stream.ts';
-import type { LiveStream } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
 import type { ActionContext } from './action.ts';
 import { defineAction } from './action.ts';
 import { openToken, sealToken } from './sealed-token.ts';

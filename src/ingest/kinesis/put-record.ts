@@ -31,11 +31,11 @@ export const putRecord = defineAction({
       DryRun: { kind: 'boolean' },
     },
   },
-  run: async (input: PutRecordInput, { streams, broker, clock, metrics, memory }) => {
-    const stream = streamIn(input, streams);
-    const batch = gatherRecords([input], stream, { arrivalMs: clock.nowMs(), nameOf: () => 'Data', memory });
+  run: async (input: PutRecordInput, { streams, metrics, memory, signal }) => {
+    const asked = streamIn(input, streams);
+    const records = gatherRecords([input], { nameOf: () => 'Data', memory });
     refuseDryRun(input);
-    const result = await broker.append(stream.document.id, batch);
+    const { stream, batch, result } = await streams.append(asked, records, signal);
     countAppend(metrics, batch, result, { protocol: 'kinesis', stream: stream.document.name });
     const failure = result.failures[0];
     if (failure !== undefined) throw new LakewardError(failure.code, 'the record could not be stored');

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import type { AppendBatch } from '../../model/record-batch.ts';
 import { OFFSET_DIGITS, OFFSET_DIGITS_AT } from '../../model/sequence-number.ts';
 import type { AppendResult } from '../../ports/broker.ts';
-import type { LiveStream } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
 import { recordErrorType } from './wire-error.ts';
 
 /** The entry of one shard's record, with the offset that it shows now. */

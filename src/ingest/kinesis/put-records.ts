@@ -4,9 +4,9 @@
  * that the broker could not store fails alone.
  */
 import { LIMITS } from '../../model/limits.ts';
-import type { AppendBatch } from '../../model/record-batch.ts';
+import type { BatchWriter } from '../batch-writer.ts';
 import { countAppend } from '../ingest-metrics.ts';
-import type { LiveStream } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
 import type { ActionContext, ActionResult } from './action.ts';
 import { defineAction } from './action.ts';
 import { refuseDryRun } from './dry-run.ts';
@@ -54,26 +54,25 @@ export const putRecords = defineAction({
   runPlain: (body, context) => {
     const plain = readPlainPutRecords(body, context.memory);
     const stream = plain && context.streams.find(plain.streamName);
-    return stream && store(plain.writer.finish(stream.router, context.clock.nowMs()), stream, context);
+    return stream && store(plain.writer, stream, context);
   },
   run: async (input: PutRecordsInput, context) => {
     const stream = streamIn(input, context.streams);
-    const batch = gatherRecords(input.Records, stream, {
-      arrivalMs: context.clock.nowMs(),
+    const records = gatherRecords(input.Records, {
       nameOf: (i) => `Records.${i + 1}.Data`,
       memory: context.memory,
     });
     refuseDryRun(input);
-    return store(batch, stream, context);
+    return store(records, stream, context);
   },
 });
 
 async function store(
-  batch: AppendBatch,
-  stream: LiveStream,
-  { broker, metrics }: ActionContext,
+  records: BatchWriter,
+  asked: LiveStream,
+  { streams, metrics, signal }: ActionContext,
 ): Promise<ActionResult> {
-  const result = await broker.append(stream.document.id, batch);
+  const { stream, batch, result } = await streams.append(asked, records, signal);
   countAppend(metrics, batch, result, { protocol: 'kinesis', stream: stream.document.name });
   return putRecordsAnswer(batch, result, stream);
 }

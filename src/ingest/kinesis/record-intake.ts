@@ -1,14 +1,11 @@
 /**
- * Records of PutRecord and PutRecords into one batch: base64 decoded once to where the log will read it, keys routed, sizes held.
+ * Records of PutRecord and PutRecords into one batch: base64 decoded once to where the log will read it, sizes held.
  * The records' types have been checked.
  */
 import { parseHashKey } from '../../model/hash-range.ts';
 import { LIMITS } from '../../model/limits.ts';
-import type { AppendBatch } from '../../model/record-batch.ts';
-import type { ShardIndex } from '../../model/stream.ts';
-import type { Memory } from '../batch-writer.ts';
+import type { BatchWriter, Memory } from '../batch-writer.ts';
 import { batchWriter } from '../batch-writer.ts';
-import type { LiveStream } from '../streams.ts';
 import { WireError } from './wire-error.ts';
 
 export interface WireRecord {
@@ -18,18 +15,13 @@ export interface WireRecord {
 }
 
 export interface IntakeOptions {
-  readonly arrivalMs: number;
   /** How an error names the data of a record. */
   readonly nameOf: (index: number) => string;
   readonly memory: Memory;
 }
 
 /** Throws SerializationException for data that is not base64, InvalidArgumentException for sizes and hash keys. */
-export function gatherRecords(
-  records: readonly WireRecord[],
-  stream: LiveStream,
-  { arrivalMs, nameOf, memory }: IntakeOptions,
-): AppendBatch {
+export function gatherRecords(records: readonly WireRecord[], { nameOf, memory }: IntakeOptions): BatchWriter {
   let keyBytes = 0;
   let dataBytes = 0;
   for (const { Data, PartitionKey } of records) {
@@ -40,9 +32,8 @@ export function gatherRecords(
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {
     const { Data, PartitionKey, ExplicitHashKey } = records[i] as WireRecord;
-    let shard: ShardIndex | undefined;
-    if (ExplicitHashKey !== undefined && ExplicitHashKey !== null) shard = explicitShard(ExplicitHashKey, stream);
-    if (!writer.addBase64(Data, PartitionKey, shard)) {
+    const hashKey = typeof ExplicitHashKey === 'string' ? hashKeyOf(ExplicitHashKey) : undefined;
+    if (!writer.addBase64(Data, PartitionKey, hashKey)) {
       throw new WireError('SerializationException', `'${nameOf(i)}' is not base64 text`);
     }
     if (writer.bytes() - bytes > LIMITS.recordBytesMax) {
@@ -56,14 +47,14 @@ export function gatherRecords(
   if (bytes > LIMITS.putRecordsBytesMax) {
     throw new WireError('InvalidArgumentException', `Records size exceeds ${LIMITS.putRecordsBytesMax} bytes.`);
   }
-  return writer.finish(stream.router, arrivalMs);
+  return writer;
 }
 
 /** The producer chose the place in the hash range, and the partition key no longer does. */
-function explicitShard(text: string, stream: LiveStream): ShardIndex {
+function hashKeyOf(text: string): bigint {
   const hashKey = parseHashKey(text);
   if (hashKey === undefined) {
     throw new WireError('InvalidArgumentException', `Invalid ExplicitHashKey. It must be in 0 to 2^128-1: ${text}`);
   }
-  return stream.router.ofHashKey(hashKey);
+  return hashKey;
 }

@@ -7,7 +7,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { createHmac } from 'node:crypto';
-import type { LiveStream, Streams } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
+import type { Streams } from '../streams.ts';
 
 const CHECK_BYTES = 12;
 

@@ -5,7 +5,8 @@
 import { LIMITS } from '../../model/limits.ts';
 import type { Offset, ShardDocument } from '../../model/stream.ts';
 import { asOffset } from '../../model/stream.ts';
-import type { LiveStream, Streams } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
+import type { Streams } from '../streams.ts';
 import { openToken, sealToken } from './sealed-token.ts';
 import { WireError } from './wire-error.ts';
 

@@ -2,7 +2,8 @@
  * How Kinesis calls name a stream: by name or by ARN. There is one account and one region here, so any account and region of
  * a well-formed ARN are accepted, and ours are made up.
  */
-import type { LiveStream, Streams } from '../streams.ts';
+import type { LiveStream } from '../live-stream.ts';
+import type { Streams } from '../streams.ts';
 import { WireError } from './wire-error.ts';
 
 const ACCOUNT = '000000000000';

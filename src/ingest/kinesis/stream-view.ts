@@ -4,11 +4,11 @@ import { arnOf } from './stream-address.ts';
 
 const HOUR_MS = 3_600_000;
 
-export function streamFacts({ name, retentionMs, createdMs }: StreamDocument): object {
+export function streamFacts({ name, retentionMs, createdMs, reshard }: StreamDocument): object {
   return {
     StreamName: name,
     StreamARN: arnOf(name),
-    StreamStatus: 'ACTIVE',
+    StreamStatus: reshard === undefined ? 'ACTIVE' : 'UPDATING',
     StreamModeDetails: { StreamMode: 'PROVISIONED' },
     RetentionPeriodHours: Math.floor(retentionMs / HOUR_MS),
     StreamCreationTimestamp: createdMs / 1000,

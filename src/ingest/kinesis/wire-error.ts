@@ -70,6 +70,7 @@ function typeOf(code: ErrorCode): WireErrorType {
     case 'stream-in-use':
     case 'catalog-conflict':
     case 'delivery-exists':
+    case 'stream-updating':
       return 'ResourceInUseException';
     case 'argument-invalid':
     case 'body-too-large':
@@ -81,6 +82,7 @@ function typeOf(code: ErrorCode): WireErrorType {
     case 'position-expired':
       return 'ExpiredIteratorException';
     case 'broker-overloaded':
+    case 'shards-moving':
       return 'ProvisionedThroughputExceededException';
     // 503 is retried by every SDK, as are these conditions by nature.
     case 'broker-closed':
@@ -96,5 +98,7 @@ function typeOf(code: ErrorCode): WireErrorType {
 
 /** What one record of PutRecords failed with: Kinesis knows two kinds here. */
 export function recordErrorType(code: ErrorCode): 'ProvisionedThroughputExceededException' | 'InternalFailure' {
-  return code === 'broker-overloaded' ? 'ProvisionedThroughputExceededException' : 'InternalFailure';
+  return code === 'broker-overloaded' || code === 'shards-moving'
+    ? 'ProvisionedThroughputExceededException'
+    : 'InternalFailure';
 }
