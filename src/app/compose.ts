@@ -3,6 +3,7 @@
  * the data folder or on Kafka, its lake in a folder or a bucket. Opening goes down the list, closing goes up it, so the order of both is written once: the front door closes first and finishes its requests, then the
  * deliveries land what fits into the grace, then engines, broker and at last the lock.
  */
+import { hostname } from 'node:os';
 import { lockFolder } from '../broker/embedded/folder-lock.ts';
 import { secretBytes } from '../clock/secret-bytes.ts';
 import { systemClock } from '../clock/system-clock.ts';
@@ -21,6 +22,7 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Converter } from '../ports/converter.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
+import type { ProcessReport } from '../ports/processes.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -35,6 +37,7 @@ import { followedBroker } from './followed-broker.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
 import { lakeDesk } from './lake-desk.ts';
+import { heardDeliveries } from './heard-deliveries.ts';
 import type { LakePlace } from './lake-place.ts';
 import { lakePlace } from './lake-place.ts';
 import { offersOf } from './lake-offers.ts';
@@ -43,6 +46,8 @@ import { lateLake } from './late-lake.ts';
 import { isShared, openCatalog } from './open-catalog.ts';
 import { openKnownLake } from './open-lake.ts';
 import { packageVersion } from './package-version.ts';
+import type { ProcessReports } from './process-reports.ts';
+import { processReports } from './process-reports.ts';
 import { scratchFolders } from './scratch-folders.ts';
 import type { Shutdown } from './shutdown.ts';
 import { createShutdown } from './shutdown.ts';
@@ -65,6 +70,8 @@ interface Ground {
   /** The deliveries of the configuration. */
   readonly declared: readonly DeliverySpec[];
   readonly clock: Clock;
+  /** Names this run of the process to others. */
+  readonly processId: string;
   readonly place: LakePlace;
   readonly telemetry: Telemetry;
   readonly shutdown: Shutdown;
@@ -74,6 +81,8 @@ interface Stores extends Ground {
   /** Its engines are starting. */
   readonly converter: Converter;
   readonly lake: LateLake;
+  /** Absent for a process that is alone. */
+  readonly reports: ProcessReports | undefined;
   readonly broker: Broker;
   readonly catalog: Catalog;
   readonly schemas: Schemas;
@@ -91,8 +100,11 @@ export async function startServer(config: Config): Promise<RunningServer> {
   shutdown.opened('lake', async () => place.close());
   const startedMs = clock.nowMs();
   try {
-    const stores = await openStores({ config, declared, place, clock, telemetry, shutdown });
-    const address = await openFrontDoor(stores, await openDeliveries(stores), startedMs);
+    const processId = clock.uuid();
+    const stores = await openStores({ config, declared, processId, place, clock, telemetry, shutdown });
+    const landing = await openDeliveries(stores);
+    const address = await openFrontDoor(stores, landing, startedMs);
+    stores.reports?.start(() => reportOf(stores, landing, { startedMs, url: address.url }));
     for (const job of backgroundTasks({ ...stores, disk: () => diskOf(config) })) stores.scheduler.add(job);
     telemetry.log.info('ready', { url: address.url, data: config.data.folder, lake: place.location });
     return { address, close: (reason) => shutdown.close(reason) };
@@ -119,6 +131,8 @@ async function openStores(ground: Ground): Promise<Stores> {
   const lake = lateLakeOf(ground);
   const catalog = await openCatalog({ config, lake, clock, log: telemetry.log });
   shutdown.opened('catalog', () => catalog.close());
+  const reports = isShared(config) ? processReports({ store: lake.lake, clock, log: telemetry.log }) : undefined;
+  if (reports !== undefined) shutdown.opened('report of this process', () => reports.close());
 
   const isMissing = ({ name }: DeliverySpec): boolean => !catalog.read().delivery.has(name);
   const toDeclare = isShared(config) ? declared.filter(isMissing) : declared;
@@ -139,7 +153,7 @@ async function openStores(ground: Ground): Promise<Stores> {
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
   schemas = schemaRegistry({ catalog, clock });
-  return { ...ground, converter, lake, broker, catalog, schemas, scheduler };
+  return { ...ground, converter, lake, reports, broker, catalog, schemas, scheduler };
 }
 
 /**
@@ -185,7 +199,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     scheduler,
     scratch: scratchFolders({ folder: scratch.landings, clock }),
     delivers: config.roles.includes('deliver'),
-    writer: `${process.pid}-${clock.uuid()}`,
+    writer: `${process.pid}-${stores.processId}`,
     ...crashStep(config.testing.crashAt),
   });
   shutdown.opened('deliveries', () => deliveries.close());
@@ -216,25 +230,45 @@ async function tryLake({ lake, place, telemetry }: Stores): Promise<void> {
   }
 }
 
+async function reportOf(
+  { config, catalog, processId }: Stores,
+  { deliveries }: OpenLanding,
+  { startedMs, url }: { readonly startedMs: number; readonly url: string },
+): Promise<ProcessReport> {
+  return {
+    id: processId,
+    host: hostname(),
+    pid: process.pid,
+    url,
+    roles: config.roles,
+    version: packageVersion(),
+    startedMs,
+    catalogVersion: catalog.read().version,
+    memoryBytes: process.memoryUsage.rss(),
+    deliveries: await deliveries.shares(),
+  };
+}
+
 async function openFrontDoor(
   stores: Stores,
   { deliveries, desk }: OpenLanding,
   startedMs: number,
 ): Promise<ServerAddress> {
-  const { config, place, clock, telemetry, shutdown, broker, catalog, schemas } = stores;
+  const { config, place, clock, telemetry, shutdown, broker, catalog, schemas, reports } = stores;
   const { host, port, open, keys } = config.server;
   /** Records on Kafka need no room here. */
   const keepsLog = config.kafka === undefined;
   const frontDoor = createFrontDoor({
     broker,
     catalog,
-    deliveries,
+    deliveries: reports === undefined ? deliveries : heardDeliveries(deliveries, () => reports.list()),
     desk,
     schemas,
     clock,
     telemetry,
     server: { host, port, open, keys },
     takesRecords: config.roles.includes('ingest'),
+    ...(reports !== undefined && { processes: () => reports.list() }),
     declaredStreams: config.streams.map(({ name }) => name),
     status: async () => {
       const disk = await diskOf(config);

@@ -3,11 +3,13 @@
  * line reads them; a test that runs every command against a real server holds the two together.
  */
 import type { DeliveryStatus } from '../ports/deliveries.ts';
+import type { KnownProcess } from '../ports/processes.ts';
 
 import type { RejectedRow } from '../model/data-file.ts';
 
 export type { DataFile } from '../model/data-file.ts';
 export type { DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
+export type { DeliveryShare, KnownProcess } from '../ports/processes.ts';
 export type { LifecycleChange, LifecyclePlan, ReportRow, RestoreReport } from '../ports/lake-desk.ts';
 
 export interface StreamView {
@@ -37,6 +39,8 @@ export interface ServerStatus {
   readonly roles: readonly string[];
   readonly streams: readonly StreamView[];
   readonly deliveries: readonly DeliveryStatus[];
+  /** This one first; absent for a process that is alone. */
+  readonly processes?: readonly KnownProcess[];
   readonly disk: { readonly freeBytes: number; readonly reserveBytes: number };
   readonly memoryBytes: number;
 }

@@ -1,13 +1,14 @@
 /** `lakeward status`. */
-import type { ServerStatus } from '../app/control-answers.ts';
-import type { Command } from './command.ts';
+import type { KnownProcess, ServerStatus } from '../app/control-answers.ts';
+import type { Command, Invocation } from './command.ts';
 import { deliveryTable, troubleLines } from './delivery/list.ts';
 import { EXIT } from './exit-code.ts';
+import { fleetLines, processTable, shareTable } from './process-tables.ts';
 import { count, duration, size, table } from './wording.ts';
 
 export const status: Command = {
   name: 'status',
-  summary: 'Shows the server, its streams and its deliveries',
+  summary: 'Shows the server, its streams, its deliveries, and the processes that share them',
   arguments: [],
   options: {},
   examples: ['lakeward status', 'lakeward status --json | jq .deliveries[].state'],
@@ -35,6 +36,7 @@ export const status: Command = {
     if (server.deliveries.length > 0)
       for (const line of deliveryTable(server.deliveries, call.clock.nowMs())) terminal.data(line);
     for (const line of troubleLines(server.deliveries)) terminal.data(terminal.paint.bad(line));
+    if (server.processes !== undefined) showProcesses(call, server, server.processes);
     const stream = server.streams[0];
     if (stream === undefined) terminal.next('lakeward stream create clicks');
     else if (server.deliveries.length === 0)
@@ -42,3 +44,17 @@ export const status: Command = {
     return EXIT.ok;
   },
 };
+
+function showProcesses(
+  { terminal, clock }: Invocation,
+  { deliveries }: ServerStatus,
+  processes: readonly KnownProcess[],
+): void {
+  const nowMs = clock.nowMs();
+  for (const lines of [processTable(processes, nowMs), shareTable(processes, nowMs)]) {
+    if (lines.length === 0) continue;
+    terminal.data('');
+    for (const line of lines) terminal.data(line);
+  }
+  for (const line of fleetLines(processes, deliveries)) terminal.data(terminal.paint.bad(line));
+}

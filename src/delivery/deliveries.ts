@@ -8,6 +8,7 @@ import { LakewardError } from '../model/errors.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
+import type { DeliveryShare } from '../ports/processes.ts';
 import { changeCatalog } from './catalog-change.ts';
 import { creation, declaration, documentOf, lettingThrough, pausing, removal, replacement } from './documents.ts';
 import { hasLandingLog } from './log-holder.ts';
@@ -19,6 +20,7 @@ import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { runningDeliveries } from './running-deliveries.ts';
 import { knownPlan } from './plan-keeper.ts';
+import { sharesOf } from './shares.ts';
 import { judgeTransform } from './spec-transform.ts';
 import { parseDeliverySpec } from './spec.ts';
 import { deliveryStatus, pendingOf, waitingEnds } from './status.ts';
@@ -49,6 +51,8 @@ export interface DeliveryStage extends Deliveries {
   drain(options: { readonly withinMs: number }): Promise<void>;
   /** Stops everything under way; it lands after the next start. Idempotent. */
   close(): Promise<void>;
+  /** What this process does for each delivery that it lands. */
+  shares(): Promise<readonly DeliveryShare[]>;
   /** Deliveries that do not progress, with why: empty when all is well. A paused one is well. */
   complaints(): readonly DeliveryComplaint[];
 }
@@ -188,6 +192,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       await room.scheduler.remove(GAUGES_JOB);
       await running.close();
     },
+    shares: () => sharesOf(room, running.all()),
     complaints: () => running.all().flatMap((delivery) => complaintOf(delivery, room.clock.nowMs())),
   };
   return stage;

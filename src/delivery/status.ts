@@ -71,10 +71,20 @@ export async function pendingOf(room: DeliveryRoom, delivery: RunningDelivery): 
   const stream = room.catalog.read().stream.get(delivery.document.spec.stream);
   const view = delivery.holder.view();
   if (stream === undefined || view === undefined) return NOTHING;
+  return waitingAt(room, delivery, landedPositions(view, stream));
+}
+
+/** What waits at the positions; nothing when the stream cannot tell. */
+export async function waitingAt(
+  room: DeliveryRoom,
+  delivery: RunningDelivery,
+  positions: Positions,
+): Promise<PendingView> {
+  if (positions.size === 0) return NOTHING;
   try {
-    const positions = landedPositions(view, stream);
     const now = { minBytes: 1, minRecords: 1, waitMs: 0 };
-    const { records, bytes, oldestArrivalMs } = await room.broker.pending(stream.id, positions, now);
+    const { streamId } = delivery.document;
+    const { records, bytes, oldestArrivalMs } = await room.broker.pending(streamId, positions, now);
     return { records, bytes, ...(oldestArrivalMs === undefined ? {} : { oldestArrivalMs }) };
   } catch (error) {
     room.telemetry.log.debug('pending is not known', {

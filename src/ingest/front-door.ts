@@ -7,6 +7,7 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
+import type { KnownProcess } from '../ports/processes.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { bytesInFlight } from './admission/bytes-in-flight.ts';
@@ -42,6 +43,8 @@ export interface FrontDoorOptions {
   /** Streams of the configuration file, by name: they are not deleted. */
   readonly declaredStreams?: readonly string[];
   readonly status: () => Promise<ServerStatusFacts>;
+  /** Processes that share the catalog with this one; absent for one that is alone. */
+  readonly processes?: () => Promise<readonly KnownProcess[]>;
 }
 
 export interface FrontDoor {
@@ -140,6 +143,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         desk: options.desk,
         schemas: options.schemas,
         status: options.status,
+        processes: options.processes,
         closing: closing.signal,
       });
       return port.listen();

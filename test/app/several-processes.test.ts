@@ -2,7 +2,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ServerStatus } from '../../src/app/control-answers.ts';
 import { describeOnKafka } from '../broker/test-kafka.ts';
+import { lakeward } from '../cli/captured-run.ts';
 import { landedIds } from '../hostile/lake-reader.ts';
 import { aFlow, api, flush, kinesis, must, put, startIn } from '../hostile/running-server.ts';
 import { aCluster, type Cluster } from './cluster.ts';
@@ -110,6 +112,31 @@ await describeOnKafka('several processes', (kafka) => {
     await kinesis(one.url, 'PutRecord', { StreamName: 's', PartitionKey: 'k', Data: frame });
     expect(await flush(two.url)).toMatchObject({ rows: 3, rejectedRows: 0 });
     expect(await landedIds(cluster.lake, 'd')).toEqual(['0', '7', '8']);
+  });
+
+  test('tell of each other wherever one asks: roles, shards, what waits, and what is wrong', async () => {
+    const [ingest, deliver] = [await cluster.start(['ingest']), await cluster.start(['deliver'])];
+    await aFlow(ingest.url, {}, { shards: 2 });
+    await put(ingest.url, [{ id: 1 }, { id: 2 }, { id: 3 }]);
+    const own = async () => (await must<ServerStatus>(`${deliver.url}/v1/status`, 'GET')).processes?.[0];
+    await vi.waitFor(
+      async () => expect(await own()).toMatchObject({ deliveries: [{ delivery: 'd', shards: [0, 1], records: 3 }] }),
+      SEEN,
+    );
+    const status = await vi.waitFor(async () => {
+      const seen = await must<ServerStatus>(`${ingest.url}/v1/status`, 'GET');
+      expect(seen.processes?.map(({ roles, silent }) => [roles, silent])).toEqual([
+        [['ingest'], false],
+        [['deliver'], false],
+      ]);
+      return seen;
+    }, SEEN);
+    expect(status.processes?.[0]).toMatchObject({ url: ingest.url, deliveries: [], heardAgoMs: 0 });
+    expect(status.processes?.[1]).toMatchObject({ url: deliver.url, pid: process.pid });
+    const text = (await lakeward(['status'], ingest)).stdout;
+    expect(text).toMatch(/process +address +roles +up +memory +catalog +heard/);
+    await deliver.close();
+    await vi.waitFor(async () => expect((await lakeward(['status'], ingest)).stdout).toContain('nobody lands d'), SEEN);
   });
 
   test('do not start on a lake that was emptied: streams would seem never to have been', async () => {

@@ -29,8 +29,12 @@ export function processRoutes(options: ControlApiOptions): Route[] {
       path: '/v1/status',
       handle: async () => {
         const { notReady: _, ...facts } = await options.status();
-        const [streams, deliveries] = await Promise.all([streamViews(options), options.deliveries.status()]);
-        return { body: { ...facts, streams, deliveries } };
+        const [streams, deliveries, processes] = await Promise.all([
+          streamViews(options),
+          options.deliveries.status(),
+          options.processes?.(),
+        ]);
+        return { body: { ...facts, streams, deliveries, ...(processes !== undefined && { processes }) } };
       },
     },
   ];

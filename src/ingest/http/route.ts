@@ -3,6 +3,7 @@ import type { Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Deliveries } from '../../ports/deliveries.ts';
 import type { LakeDesk } from '../../ports/lake-desk.ts';
+import type { KnownProcess } from '../../ports/processes.ts';
 import type { Schemas } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { IngestMetrics } from '../ingest-metrics.ts';
@@ -19,6 +20,7 @@ export interface ControlApiOptions {
   readonly telemetry: Telemetry;
   readonly metrics: IngestMetrics;
   readonly status: () => Promise<ServerStatusFacts>;
+  readonly processes?: (() => Promise<readonly KnownProcess[]>) | undefined;
   /** Aborts when the server begins to close: waiting reads end then. */
   readonly closing: AbortSignal;
   /** Throws `unauthorized`. */
