@@ -15,9 +15,10 @@ import { asShard } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ConvertJob, ConvertResult, Converter, InferOptions } from '../ports/converter.ts';
+import type { ConvertJob, ConvertResult, Converter, InferOptions, MergeJob, MergeResult } from '../ports/converter.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { findDeadlyRows } from './crash-hunt.ts';
+import type { EnginePool } from './engine-pool.ts';
 import { enginePool } from './engine-pool.ts';
 import { EngineDeathError } from './engine-process.ts';
 import type { TransformProblem } from './engine/transform-check.ts';
@@ -71,6 +72,13 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     help: 'Engine processes that died, hung or refused the work during a conversion.',
   });
   const schemaPath = schemaFile(scratchFolder, options.schemas ?? (() => []));
+  /** Landings do not wait for a merge, which may take minutes. Its engine starts with the first. */
+  const merges = enginePool({
+    ...options,
+    engines: 1,
+    scratchFolder: join(scratchFolder, 'merges'),
+    hangMs: options.hangMs ?? HANG_MS,
+  });
   let probes = 0;
 
   async function schemasNow(): Promise<{ schemas?: string }> {
@@ -90,12 +98,13 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     command: Command,
     batches: AsyncIterable<RecordBatch>,
     signal: AbortSignal | undefined,
+    engines: EnginePool = pool,
   ): Promise<Message> {
-    return await pool.use(
+    return await engines.use(
       async (engine) => {
         const message = await engine.run(command, batches, signal);
         if (message.kind !== 'failed') {
-          if ('rssBytes' in message) pool.report(engine, message.rssBytes);
+          if ('rssBytes' in message) engines.report(engine, message.rssBytes);
           return message;
         }
         if (message.broken) await engine.kill();
@@ -237,7 +246,22 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     }
   }
 
-  return { open: () => pool.open(), convert, infer, checkTransform, close: () => pool.close() };
+  async function merge(job: MergeJob, call?: CallOptions): Promise<MergeResult> {
+    try {
+      await emptyFolder(job.directory);
+      const message = await answerTo({ kind: 'merge', job }, each([]), call?.signal, merges);
+      if (message.kind !== 'merged') throw new Error(`an answer of kind ${message.kind}`);
+      return message.result;
+    } catch (error) {
+      throw asFailure(error, call?.signal);
+    }
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([pool.close(), merges.close()]);
+  }
+
+  return { open: () => pool.open(), convert, merge, infer, checkTransform, close };
 }
 
 /** The engine lives and says that it cannot do what it was asked. */
@@ -255,7 +279,10 @@ function isSuspicion(error: unknown): error is EngineDeathError | EngineRefusalE
 
 /** A failure for want of something that fewer records need less of. */
 function lacking(message: string, lack: Lack, cause?: Error): LakewardError {
-  return new LakewardError('convert-failed', message, { cause, details: { resource: lack !== 'keys', lack } });
+  return new LakewardError('convert-failed', message, {
+    cause,
+    details: { resource: lack !== 'keys' && lack !== 'columns', lack },
+  });
 }
 
 /** Whose event ids the command needs: an engine that knows them saves reading them. */

@@ -15,6 +15,7 @@ import { connectTo, inSandbox, openInstance } from './engine/instance.ts';
 import { KeyFileError } from './engine/key-file.ts';
 import { knownIds } from './engine/known-ids.ts';
 import { proveJob } from './engine/proof.ts';
+import { ColumnsDifferError, mergeFiles } from './engine/merge-files.ts';
 import { ManyPartitionsError } from './engine/spools.ts';
 import { checkTransform } from './engine/transform-check.ts';
 import type { Failures } from './engine/transform-out.ts';
@@ -58,6 +59,7 @@ for (;;) {
 
 function lackOf(error: unknown, message: string): Lack | undefined {
   if (error instanceof KeyFileError) return 'keys';
+  if (error instanceof ColumnsDifferError) return 'columns';
   if (MEMORY.test(message)) return SPILL.test(message) ? 'other' : 'memory';
   return error instanceof ManyPartitionsError || OTHER_RESOURCE.test(message) ? 'other' : undefined;
 }
@@ -90,6 +92,11 @@ async function run(command: Command): Promise<Message> {
     const { transform, plan } = command;
     const checked = await inSandbox(options, [], (fenced) => checkTransform(fenced, transform, plan));
     return { kind: 'checked', checked, rssBytes: process.memoryUsage.rss() };
+  }
+  if (command.kind === 'merge') {
+    feed(() => undefined);
+    const result = await mergeFiles(connection, command.job, (bytes) => say({ kind: 'alive', bytes }));
+    return { kind: 'merged', result, rssBytes: process.memoryUsage.rss() };
   }
   if (command.kind === 'prove') {
     const { job } = command;

@@ -10,7 +10,7 @@
  */
 import type { ColumnPlan, Transform } from '../model/column-plan.ts';
 import type { EventTime } from '../model/delivery.ts';
-import type { ConvertJob, ConvertResult } from '../ports/converter.ts';
+import type { ConvertJob, ConvertResult, MergeJob, MergeResult } from '../ports/converter.ts';
 import type { CheckedTransform } from './engine/transform-check.ts';
 
 export const FRAME = { command: 1, batch: 2, feed: 3 } as const;
@@ -51,6 +51,7 @@ export type Command =
     }
   /** Does the job on records without values: what fails then is no record's fault. */
   | { readonly kind: 'prove'; readonly job: ConvertJob }
+  | { readonly kind: 'merge'; readonly job: MergeJob }
   /** Judges SQL of an operator; see `engine/transform-check.ts`. */
   | { readonly kind: 'check'; readonly transform: Transform; readonly plan?: ColumnPlan }
   | {
@@ -75,11 +76,15 @@ export type Message =
   | { readonly kind: 'taken' }
   /** `rssBytes`: without the ids of events that it remembers. */
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
+  | { readonly kind: 'merged'; readonly result: MergeResult; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
   | { readonly kind: 'checked'; readonly checked: CheckedTransform; readonly rssBytes: number }
   | { readonly kind: 'proved'; readonly rssBytes: number }
   /** The command failed, the engine lives. `lack`: what there was too little of for so many rows; `broken`: it is of no further use. */
   | { readonly kind: 'failed'; readonly message: string; readonly lack?: Lack; readonly broken: boolean };
 
-/** `other`: disk, file descriptors, partitions. `keys`: a local file of event ids, which fewer records do not bring back. */
-export type Lack = 'memory' | 'other' | 'keys';
+/**
+ * `other`: disk, file descriptors, partitions. What fewer records do not bring back: `keys`, a local file of event ids; `columns`, types that
+ * all files to be merged could have.
+ */
+export type Lack = 'memory' | 'other' | 'keys' | 'columns';

@@ -102,6 +102,34 @@ export interface ConvertResult {
   readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
 }
 
+/** Files of one format and partition to be one file. */
+export interface MergeJob {
+  readonly format: Exclude<DataFormat, 'raw'>;
+  readonly compression: Compression;
+  /** Absolute paths. The columns are those of all, in the order of the newest plan; a value that a file has no column for is null. */
+  readonly inputs: readonly { readonly local: string; readonly planVersion: number }[];
+  /** Bytes of all inputs. */
+  readonly bytes: number;
+  /** Fields (`a.b` reaches into objects) that rows are sorted by, ascending, nulls last; one that no file has counts for nothing. */
+  readonly sort: readonly string[];
+  /** Absolute path of an existing, empty local folder; everything in it is the caller's afterwards, also after a failure. */
+  readonly directory: string;
+}
+
+/** Rows of files and a checksum of them that no order changes. */
+export interface RowDigest {
+  readonly rows: number;
+  readonly checksum: string;
+}
+
+export interface MergeResult {
+  readonly local: string;
+  readonly bytes: number;
+  readonly columns: readonly ColumnStatistics[];
+  /** Of the inputs; the file, read back, holds the same. */
+  readonly digest: RowDigest;
+}
+
 /** What of the delivery an inferred plan depends on. Without: arrival, no layout. */
 export interface InferOptions extends CallOptions {
   readonly eventTime?: EventTime | undefined;
@@ -120,6 +148,12 @@ export interface Converter {
    * does not fit an engine is rejected. `convert-failed` with `lack: 'keys'`: a local file of event ids is gone or damaged.
    */
   convert(job: ConvertJob, batches: AsyncIterable<RecordBatch>, options?: CallOptions): Promise<ConvertResult>;
+
+  /**
+   * Rewrites files as one that holds the same rows, in bounded memory, in an engine that landings do not wait for. Throws `convert-failed`;
+   * with `lack: 'columns'` in its details when the columns of the files cannot be one another's without loss.
+   */
+  merge(job: MergeJob, options?: CallOptions): Promise<MergeResult>;
 
   /** A plan, version 1, for records like these; at least the event time's and the layout's fields get a column. */
   infer(sample: readonly RecordBatch[], options?: InferOptions): Promise<ColumnPlan>;

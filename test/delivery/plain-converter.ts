@@ -70,6 +70,9 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
         high.set(batch.shard, Math.max(high.get(batch.shard) ?? seen, seen));
       }
     },
+    merge: async () => {
+      throw new LakewardError('convert-failed', 'files of this converter are not merged');
+    },
     checkTransform: async () => undefined,
     async infer(sample) {
       if (sample.length === 0) throw new LakewardError('convert-failed', 'no sample');

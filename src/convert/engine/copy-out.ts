@@ -108,7 +108,7 @@ export function linesOf(spool: Spool, job: CopyJob, more: Readonly<Record<string
   return `read_json(${source.join(', ')})`;
 }
 
-function formatOptions({ format, compression }: CopyJob): string[] {
+export function formatOptions({ format, compression }: Pick<CopyJob, 'format' | 'compression'>): string[] {
   switch (format) {
     case 'parquet':
       return [
@@ -124,7 +124,7 @@ function formatOptions({ format, compression }: CopyJob): string[] {
   }
 }
 
-function extensionOf({ format, compression }: CopyJob): string {
+export function extensionOf({ format, compression }: Pick<CopyJob, 'format' | 'compression'>): string {
   if (format === 'parquet' || compression === 'none') return format;
   return compression === 'zstd' ? `${format}.zst` : `${format}.gz`;
 }
@@ -166,7 +166,8 @@ interface FileFacts {
 
 type Typed = Pick<Column, 'name' | 'type'>;
 
-function statisticsOf(rows: readonly Record<string, unknown>[], plan: readonly Typed[]): Map<string, FileFacts> {
+/** Facts by path, of what a COPY of Parquet answers. Without a plan for top-level columns alone. */
+export function statisticsOf(rows: readonly Record<string, unknown>[], plan: readonly Typed[]): Map<string, FileFacts> {
   return new Map(
     rows.map((row) => {
       const columns = entriesOf(row['column_statistics']).flatMap(([names, facts]): ColumnStatistics[] => {
