@@ -33,6 +33,7 @@ import { backgroundTasks } from './background-tasks.ts';
 import { openBroker } from './broker-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
+import type { FollowedBroker } from './followed-broker.ts';
 import { followedBroker } from './followed-broker.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
@@ -84,6 +85,8 @@ interface Stores extends Ground {
   /** Absent for a process that is alone. */
   readonly reports: ProcessReports | undefined;
   readonly broker: Broker;
+  /** Given where other processes append to the same streams. */
+  readonly sharedStreams: FollowedBroker | undefined;
   readonly catalog: Catalog;
   readonly schemas: Schemas;
   readonly scheduler: Scheduler;
@@ -153,7 +156,7 @@ async function openStores(ground: Ground): Promise<Stores> {
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
   schemas = schemaRegistry({ catalog, clock });
-  return { ...ground, converter, lake, reports, broker, catalog, schemas, scheduler };
+  return { ...ground, converter, lake, reports, broker, sharedStreams: followed, catalog, schemas, scheduler };
 }
 
 /**
@@ -267,6 +270,7 @@ async function openFrontDoor(
     clock,
     telemetry,
     server: { host, port, open, keys },
+    sharedStreams: stores.sharedStreams,
     takesRecords: config.roles.includes('ingest'),
     ...(reports !== undefined && { processes: () => reports.list() }),
     declaredStreams: config.streams.map(({ name }) => name),

@@ -4,12 +4,14 @@
  */
 import { storageOf } from '../ingest/live-stream.ts';
 import { isLakewardError } from '../model/errors.ts';
-import type { StreamId } from '../model/stream.ts';
+import type { StreamDocument, StreamId } from '../model/stream.ts';
 import type { Broker, OpenReport, StreamStorage } from '../ports/broker.ts';
 import type { Catalog, CatalogState } from '../ports/catalog.ts';
 import type { Log } from '../ports/telemetry.ts';
 
 export interface FollowedBroker extends Broker {
+  /** How many shards there is storage for now, whoever made it. */
+  storedShards(document: StreamDocument): Promise<number>;
   /** Follows the catalog from now on, until the end is called. */
   follow(): () => void;
 }
@@ -65,6 +67,10 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
   }
 
   return {
+    async storedShards(document) {
+      const { topic } = await inner.open(storageOf(document));
+      return topic?.partitions ?? document.shards.length;
+    },
     open: openOnce,
     remove(id, call) {
       opened.delete(id);

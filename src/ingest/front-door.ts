@@ -27,6 +27,7 @@ import { openPort } from './server/port.ts';
 import type { ServerConfig, ServerStatusFacts } from './server-options.ts';
 import { boundsOf } from './server-options.ts';
 import { createStreams } from './streams.ts';
+import type { SharedStreams } from './write-lease.ts';
 
 export interface FrontDoorOptions {
   readonly broker: Broker;
@@ -40,6 +41,8 @@ export interface FrontDoorOptions {
   readonly server: ServerConfig;
   /** Default true; a process that takes none still serves everything else. */
   readonly takesRecords?: boolean;
+  /** Given where other processes append to the same streams. */
+  readonly sharedStreams?: SharedStreams | undefined;
   /** Streams of the configuration file, by name: they are not deleted. */
   readonly declaredStreams?: readonly string[];
   readonly status: () => Promise<ServerStatusFacts>;
@@ -63,7 +66,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const bounds = boundsOf(server);
   const metrics = ingestMetrics(telemetry);
   const log = telemetry.log.child({ room: 'ingest' });
-  const streams = createStreams({ broker, catalog, clock, declared: options.declaredStreams ?? [], log });
+  const { declaredStreams: declared = [], sharedStreams: shared } = options;
+  const streams = createStreams({ broker, catalog, clock, declared, log, shared });
   const admission = bytesInFlight(bounds.inFlightBytesMax, metrics.inFlightBytes);
   const checkBearer = bearerCheck(server.keys);
   const services = { streams, broker, clock, metrics };

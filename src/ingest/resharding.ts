@@ -124,6 +124,8 @@ export function resharding(options: ReshardingOptions): Resharding {
 
   return {
     async begin(name, targetOf) {
+      // Who asks may have been told of shards by another process.
+      await catalog.refresh();
       const before = catalog.read().stream.get(name);
       if (before === undefined) throw streamNotFound(name);
       const started = roundOf(before, targetOf);

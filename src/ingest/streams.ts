@@ -18,6 +18,8 @@ import { resharding } from './resharding.ts';
 import type { ShardWriter } from './shard-writer.ts';
 import { shardWriter } from './shard-writer.ts';
 import { changeCatalog, changeStream, nextChange, streamNotFound } from './stream-change.ts';
+import type { SharedStreams } from './write-lease.ts';
+import { WRITE_LEASE_MS, writeLease } from './write-lease.ts';
 
 export interface StreamDraft {
   readonly name: string;
@@ -60,9 +62,11 @@ export interface StreamsOptions {
   /** Streams of the configuration file, by name. */
   readonly declared?: readonly string[];
   readonly log?: Log | undefined;
+  /** Given where other processes append to the same streams. */
+  readonly shared?: SharedStreams | undefined;
 }
 
-export function createStreams({ broker, catalog, clock, declared = [], log }: StreamsOptions): Streams {
+export function createStreams({ broker, catalog, clock, declared = [], log, shared }: StreamsOptions): Streams {
   const live = new WeakMap<StreamDocument, LiveStream>();
 
   function find(name: string): LiveStream | undefined {
@@ -80,7 +84,8 @@ export function createStreams({ broker, catalog, clock, declared = [], log }: St
   }
 
   const changed = (signal: AbortSignal): Promise<void> => nextChange(catalog, signal);
-  const writer = shardWriter({ broker, clock, find, obstacle: () => undefined, changed });
+  const obstacle = shared === undefined ? () => undefined : writeLease({ catalog, clock, shared });
+  const writer = shardWriter({ broker, clock, find, obstacle, changed });
   const shards = resharding({
     broker,
     catalog,
@@ -88,7 +93,7 @@ export function createStreams({ broker, catalog, clock, declared = [], log }: St
     log,
     settled: (document) => writer.settled(document),
     changed,
-    leaseMs: 0,
+    leaseMs: shared === undefined ? 0 : WRITE_LEASE_MS,
   });
 
   async function create(draft: StreamDraft): Promise<StreamDocument> {
@@ -122,6 +127,7 @@ export function createStreams({ broker, catalog, clock, declared = [], log }: St
     close: () => shards.close(),
     retain: async (name, retentionMs) => {
       checkRetention(retentionMs);
+      await catalog.refresh();
       const document = await changeStream(catalog, name, (before) =>
         before.retentionMs === retentionMs ? before : { ...before, retentionMs },
       );
