@@ -50,6 +50,7 @@ import { packageVersion } from './package-version.ts';
 import type { ProcessReports } from './process-reports.ts';
 import { processReports } from './process-reports.ts';
 import { scratchFolders } from './scratch-folders.ts';
+import { sharedScheduler } from './shared-scheduler.ts';
 import type { Shutdown } from './shutdown.ts';
 import { createShutdown } from './shutdown.ts';
 
@@ -189,6 +190,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   const { scratch } = dataFolder(config.data.folder);
   const { lake } = stores;
   await tryLake(stores);
+  const shared = await sharedScheduler(stores, 'deliver');
   shutdown.opened('converter', () => converter.close());
 
   const deliveries = createDeliveries({
@@ -200,6 +202,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     clock,
     telemetry,
     scheduler,
+    sharedScheduler: shared,
     scratch: scratchFolders({ folder: scratch.landings, clock }),
     delivers: config.roles.includes('deliver'),
     writer: `${process.pid}-${stores.processId}`,

@@ -263,6 +263,24 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
     ),
     memory: size('Memory of one engine.', { min: '128MiB', max: '64GiB', default: '512MiB' }),
   }),
+  schedule: section('Background jobs.', {
+    redis: Type.Optional(
+      text(
+        'Redis through which processes take turns at them. Needs `catalog.place: lake`.',
+        { pattern: '^rediss?://[^\\s]+$' },
+        {
+          accepted: 'redis(s)://user:password@host:port',
+          secret: true,
+          defaultText: 'every process runs them for itself',
+        },
+      ),
+    ),
+    prefix: text(
+      'Start of its keys in Redis; another for every lake that shares one.',
+      { default: 'lakeward', pattern: '^[A-Za-z0-9_.-]{1,64}$' },
+      { accepted: '1-64 of A-Z a-z 0-9 _ . -' },
+    ),
+  }),
   telemetry: section('Logs.', {
     level: oneOf('Least important log lines that are written.', LOG_LEVELS, 'info'),
   }),

@@ -30,7 +30,7 @@ export function kafkaProblems({ broker: { kafka } }: ConfigValues): ConfigProble
 }
 
 /** Processes that share streams, lake and catalog find all three; one that is alone does everything. */
-export function clusterProblems({ roles, catalog, broker, lake }: ConfigValues): ConfigProblem[] {
+export function clusterProblems({ roles, catalog, broker, lake, schedule }: ConfigValues): ConfigProblem[] {
   const problems: ConfigProblem[] = repeatedRoles(roles);
   if (catalog.place === 'lake') {
     if (broker.kafka === undefined) {
@@ -48,6 +48,13 @@ export function clusterProblems({ roles, catalog, broker, lake }: ConfigValues):
       });
     }
     return problems;
+  }
+  if (schedule.redis !== undefined) {
+    problems.push({
+      path: 'schedule.redis',
+      value: '(hidden)',
+      accepted: 'with catalog.place: lake; a process with a catalog of its own shares no jobs',
+    });
   }
   for (const role of ['ingest', 'deliver']) {
     if (roles.includes(role)) continue;

@@ -74,6 +74,8 @@ export interface Config {
   readonly catalog: { readonly place: (typeof CATALOG_PLACES)[number] };
   /** Absent: streams are kept in the data folder. */
   readonly kafka?: KafkaConfig;
+  /** Absent: background jobs are every process's own. */
+  readonly redis?: { readonly url: string; readonly prefix: string };
   readonly lake: LakeConfig;
   readonly lakeKeys: readonly LakeKey[];
   readonly log: { readonly segmentBytes: number; readonly groupBytes: number };
@@ -162,6 +164,9 @@ function settingsOf(values: ConfigValues, env: Environment): Omit<Config, 'file'
     data: { folder: data.folder, reserveBytes: data.reserve },
     catalog: { place: values.catalog.place as Config['catalog']['place'] },
     ...(values.broker.kafka !== undefined && { kafka: values.broker.kafka as KafkaConfig }),
+    ...(values.schedule.redis !== undefined && {
+      redis: { url: values.schedule.redis, prefix: values.schedule.prefix },
+    }),
     lake: lakeOf(values),
     lakeKeys: values.lake.keys.map((key) => lakeKeyOf(key, env)),
     log: { segmentBytes: log.segmentBytes, groupBytes: log.groupBytes },

@@ -24,6 +24,7 @@ export const OVERRIDES: readonly Override[] = [
   { key: 'server.keys', variable: 'LAKEWARD_SERVER_KEYS', form: 'keys' },
   { key: 'data.folder', variable: 'LAKEWARD_DATA_FOLDER', flag: 'data', form: 'path' },
   { key: 'lake.folder', variable: 'LAKEWARD_LAKE_FOLDER', flag: 'lake', form: 'path' },
+  { key: 'schedule.redis', variable: 'LAKEWARD_SCHEDULE_REDIS', form: 'text' },
   { key: 'telemetry.level', variable: 'LAKEWARD_TELEMETRY_LEVEL', flag: 'log-level', form: 'text' },
 ];
 

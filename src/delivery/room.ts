@@ -20,7 +20,10 @@ export interface DeliveryRoom {
   readonly offers?: LakeOffers;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Jobs of this process. */
   readonly scheduler: Scheduler;
+  /** Jobs that one process does for all that share the catalog. Default: `scheduler`. */
+  readonly sharedScheduler?: Scheduler;
   readonly scratch: ScratchFolders;
   /** Whether this process lands; without it deliveries are known here and land in other processes. Default true. */
   readonly delivers?: boolean;

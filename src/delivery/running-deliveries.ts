@@ -41,6 +41,7 @@ export interface RunningDeliveries {
 export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   const running = new Map<string, RunningDelivery>();
   const lands = room.delivers ?? true;
+  const upkeep = room.sharedScheduler ?? room.scheduler;
   let tail: Promise<void> = Promise.resolve();
   let closed = false;
 
@@ -60,17 +61,17 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     const worker =
       document.paused || !lands ? undefined : startWorker({ room, spec, createdMs, letThrough, holder, ids, metrics });
     running.set(spec.name, { document, holder, ids, metrics, worker });
-    if (kept === undefined && lands) room.scheduler.add(maintenance(spec.name));
+    if (kept === undefined && lands) upkeep.add(maintenance(spec.name));
   }
 
   async function end(name: string, delivery: RunningDelivery): Promise<void> {
-    await room.scheduler.remove(jobName(name));
+    await upkeep.remove(jobName(name));
     await delivery.worker?.stop();
     await delivery.ids.forget();
     running.delete(name);
   }
 
-  function maintenance(name: string): Parameters<DeliveryRoom['scheduler']['add']>[0] {
+  function maintenance(name: string): Parameters<typeof upkeep.add>[0] {
     return {
       name: jobName(name),
       everyMs: room.upkeep?.everyMs ?? MAINTENANCE_MS,

@@ -122,6 +122,22 @@ deliveries:
     ]);
   });
 
+  test('gives the Redis that processes share jobs through, and hides it: it may hold a password', async () => {
+    const shared = `catalog: { place: lake }\nbroker: { kafka: { bootstrap: ['a:1'] } }\nlake: { folder: ./l }\n`;
+    const redis = 'rediss://user:pass@redis-1:6380/2';
+    expect((await loadText(shared)).redis).toBeUndefined();
+    expect((await loadText(shared, { env: { LAKEWARD_SCHEDULE_REDIS: redis } })).redis).toEqual({
+      url: redis,
+      prefix: 'lakeward',
+    });
+    expect(await problemsOf(loadText(`${shared}schedule: { redis: 'user:pass@redis-1' }`))).toEqual([
+      ['schedule.redis', '(hidden)', 'redis(s)://user:password@host:port'],
+    ]);
+    expect(await problemsOf(loadText(`schedule: { redis: '${redis}' }`))).toEqual([
+      ['schedule.redis', '(hidden)', expect.stringContaining('catalog.place: lake')],
+    ]);
+  });
+
   test('refuses to share a catalog without what else must be shared, and a process alone that leaves work to nobody', async () => {
     const paths = async (text: string) =>
       (await problemsOf(loadText(text))).map(([path, , accepted]) => [path, accepted]);
@@ -201,7 +217,7 @@ streams: [{ name: a/b }, { shards: 257 }]
 deliveries: [5]
 `;
     expect(await problemsOf(loadText(text))).toEqual([
-      ['servr', '(unknown key)', 'one of roles, server, data, catalog, broker, lake, log, convert, telemetry, streams, deliveries'],
+      ['servr', '(unknown key)', 'one of roles, server, data, catalog, broker, lake, log, convert, schedule, telemetry, streams, deliveries'],
       ['server.host', 5, expect.any(String)],
       ['server.port', 99_999, 'an integer from 0 to 65535'],
       ['server.keys[0].id', 'me', '3-128 of A-Z a-z 0-9 _ . -'],

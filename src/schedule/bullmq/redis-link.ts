@@ -60,7 +60,7 @@ export async function openRedisLink({ url, clock, telemetry }: RedisLinkOptions)
 }
 
 /** One that is duplicated ends with the one it was made of: who holds a duplicate may be stuck waiting for it. */
-function connections(url: string): { redis: Redis; disconnectAll(): void } {
+function connections(url: string): { redis: Redis; disconnectAll: () => void } {
   const all: Redis[] = [];
   let closed = false;
   const redis = new Redis(url, {
@@ -81,7 +81,7 @@ function connections(url: string): { redis: Redis; disconnectAll(): void } {
   all.push(redis);
   return {
     redis,
-    disconnectAll() {
+    disconnectAll: () => {
       closed = true;
       for (const one of all) one.disconnect();
     },

@@ -69,7 +69,7 @@ export function runTickets(redis: Redis, prefix: string): RunTickets {
 function endOf(error: unknown): RunEnd {
   if (error === undefined) return {};
   if (isLakewardError(error)) return { code: error.code, message: error.message };
-  return { message: error instanceof Error ? error.message : String(error) };
+  return { message: error instanceof Error ? error.message : 'the run failed' };
 }
 
 function outcomeOf({ code, message }: RunEnd): { readonly error?: Error } {
