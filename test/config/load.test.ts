@@ -217,7 +217,11 @@ streams: [{ name: a/b }, { shards: 257 }]
 deliveries: [5]
 `;
     expect(await problemsOf(loadText(text))).toEqual([
-      ['servr', '(unknown key)', 'one of roles, server, data, catalog, broker, lake, log, convert, schedule, telemetry, streams, deliveries'],
+      [
+        'servr',
+        '(unknown key)',
+        'one of roles, server, data, catalog, broker, lake, log, convert, schedule, telemetry, streams, deliveries',
+      ],
       ['server.host', 5, expect.any(String)],
       ['server.port', 99_999, 'an integer from 0 to 65535'],
       ['server.keys[0].id', 'me', '3-128 of A-Z a-z 0-9 _ . -'],
