@@ -17,6 +17,8 @@ export interface TaskRoom {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Takes over what others changed about topics that became streams. */
+  readonly followTopics: (signal: AbortSignal) => Promise<void>;
   readonly disk: () => Promise<DiskFacts>;
 }
 
@@ -29,6 +31,7 @@ export function backgroundTasks(room: TaskRoom): readonly Job[] {
       jitter: 0.1,
       run: (signal) => retain(room, trustedNowMs(), signal),
     },
+    { name: 'adopted topics', everyMs: MINUTE_MS, jitter: 0.1, run: (signal) => room.followTopics(signal) },
     { name: 'disk gauge', everyMs: 15_000, jitter: 0.1, run: () => measureDisk(room) },
   ];
 }

@@ -29,7 +29,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { intervalScheduler } from '../schedule/interval/interval-scheduler.ts';
 import { schemaRegistry } from '../schema/registry.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
-import { backgroundTasks } from './background-tasks.ts';
+import { backgroundTasks, type TaskRoom } from './background-tasks.ts';
 import { openBroker } from './broker-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
@@ -91,6 +91,7 @@ interface Stores extends Ground {
   readonly catalog: Catalog;
   readonly schemas: Schemas;
   readonly scheduler: Scheduler;
+  readonly followTopics: TaskRoom['followTopics'];
 }
 
 /** A server that takes records when it resolves. Whatever was opened before a failure is closed again. */
@@ -157,7 +158,19 @@ async function openStores(ground: Ground): Promise<Stores> {
   const scheduler = intervalScheduler({ clock, telemetry });
   shutdown.opened('scheduler', () => scheduler.close());
   schemas = schemaRegistry({ catalog, clock });
-  return { ...ground, converter, lake, reports, broker, sharedStreams: followed, catalog, schemas, scheduler };
+  const { followTopics } = streams;
+  return {
+    ...ground,
+    converter,
+    lake,
+    reports,
+    broker,
+    sharedStreams: followed,
+    catalog,
+    schemas,
+    scheduler,
+    followTopics,
+  };
 }
 
 /**

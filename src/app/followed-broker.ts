@@ -23,7 +23,8 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
   function openOnce(storage: StreamStorage): Promise<OpenReport> {
     const as = `${storage.shardCount} shards, ${storage.retentionMs} ms`;
     const known = opened.get(storage.id);
-    if (known?.as === as) return known.done;
+    // Others may have changed a topic that is theirs.
+    if (known?.as === as && storage.topic?.adopted !== true) return known.done;
     const done = inner.open(storage);
     opened.set(storage.id, { as, done });
     done.catch(() => {

@@ -120,6 +120,13 @@ const STREAM = section('One stream.', {
   name: text('Name of the stream.', { pattern: NAME_PATTERN }, { accepted: NAME_ACCEPTED }),
   shards: integer('Shards it is made with.', { minimum: 1, maximum: LIMITS.shardsMax, default: 1 }),
   retentionHours: integer('How long records are kept.', RETENTION_HOURS),
+  topic: Type.Optional(
+    text(
+      'A topic of `broker.kafka` that is there, to be this stream; shards and retention are then its own.',
+      {},
+      { accepted: 'name of a topic' },
+    ),
+  ),
 });
 
 const S3_LAKE = section('A lake in a bucket, in place of `lake.folder`.', {

@@ -43,6 +43,15 @@ export interface LakeKey {
     | { readonly command: readonly string[] };
 }
 
+/** A stream made at start. */
+export interface StreamConfig {
+  readonly name: string;
+  readonly shards: number;
+  readonly retentionMs: number;
+  /** A topic that is there, with shards and retention of its own. */
+  readonly topic?: string;
+}
+
 /** A cluster that keeps the streams. */
 export interface KafkaConfig {
   readonly bootstrap: readonly string[];
@@ -81,7 +90,7 @@ export interface Config {
   readonly log: { readonly segmentBytes: number; readonly groupBytes: number };
   readonly convert: { readonly engines: number; readonly memoryBytes: number };
   readonly telemetry: { readonly level: (typeof LOG_LEVELS)[number] };
-  readonly streams: readonly { readonly name: string; readonly shards: number; readonly retentionMs: number }[];
+  readonly streams: readonly StreamConfig[];
   /** As written, with the Avro file a `schema` names read in. */
   readonly deliveries: readonly Readonly<Record<string, unknown>>[];
   /**
@@ -172,10 +181,11 @@ function settingsOf(values: ConfigValues, env: Environment): Omit<Config, 'file'
     log: { segmentBytes: log.segmentBytes, groupBytes: log.groupBytes },
     convert: { engines: convert.engines ?? defaultEngines(), memoryBytes: convert.memory },
     telemetry: { level: telemetry.level as Config['telemetry']['level'] },
-    streams: streams.map(({ name, shards, retentionHours }) => ({
+    streams: streams.map(({ name, shards, retentionHours, topic }) => ({
       name,
       shards,
       retentionMs: retentionHours * 3_600_000,
+      ...(topic !== undefined && { topic }),
     })),
   };
 }

@@ -16,6 +16,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Catalog, CatalogState } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/telemetry.ts';
+import { refuseAdopted } from './adopted-topic.ts';
 import { storageOf } from './live-stream.ts';
 import { changeStream, streamNotFound } from './stream-change.ts';
 
@@ -165,6 +166,7 @@ function keyOf({ id, shards }: StreamDocument): string {
 
 /** The stream with its first round begun. */
 function roundOf(document: StreamDocument, targetOf: (document: StreamDocument) => readonly bigint[]): StreamDocument {
+  refuseAdopted(document);
   if (document.reshard !== undefined) throw updating(document.name);
   const target = targetOf(document);
   if (target.length > LIMITS.shardsMax) {

@@ -11,6 +11,7 @@ import type { Broker, OpenReport } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/telemetry.ts';
+import { adopted, openAdopted, refuseAdopted } from './adopted-topic.ts';
 import type { LiveStream } from './live-stream.ts';
 import { liveStream, storageOf } from './live-stream.ts';
 import type { Resharding } from './resharding.ts';
@@ -25,11 +26,15 @@ export interface StreamDraft {
   readonly name: string;
   readonly shards: number;
   readonly retentionMs: number;
+  /** A topic of the Kafka cluster that is there, to be this stream; shards and retention are then the topic's. */
+  readonly topic?: string;
 }
 
 export interface Streams {
   /** Opens the storage of every stream of the catalog; gives what recovery found damaged. */
   open(): Promise<readonly OpenReport[]>;
+  /** Takes over what others changed about topics that became streams: partitions, retention. */
+  readonly followTopics: (signal: AbortSignal) => Promise<void>;
   /** Throws `stream-not-found`. */
   get(name: string): LiveStream;
   find(name: string): LiveStream | undefined;
@@ -68,6 +73,7 @@ export interface StreamsOptions {
 
 export function createStreams({ broker, catalog, clock, declared = [], log, shared }: StreamsOptions): Streams {
   const live = new WeakMap<StreamDocument, LiveStream>();
+  const room = { broker, catalog, clock };
 
   function find(name: string): LiveStream | undefined {
     const document = catalog.read().stream.get(name);
@@ -103,9 +109,11 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
     };
     if (catalog.read().stream.has(draft.name)) refuse();
     const made = documentOf(draft, asStreamId(clock.uuid()), clock.nowMs());
-    const { topic } = await broker.open(storageOf(made));
-    const document = topic === undefined ? made : { ...made, topic: topic.identity };
+    const adopt = draft.topic;
+    const { topic } = await broker.open({ ...storageOf(made), ...(adopt !== undefined && { adopt }) });
+    let document = topic === undefined ? made : { ...made, topic: topic.identity };
     try {
+      if (adopt !== undefined) document = await adopted(room, made, topic);
       await changeCatalog(catalog, (state) => {
         if (state.stream.has(draft.name)) refuse();
         return [{ kind: 'stream', key: draft.name, document }];
@@ -128,16 +136,25 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
     retain: async (name, retentionMs) => {
       checkRetention(retentionMs);
       await catalog.refresh();
-      const document = await changeStream(catalog, name, (before) =>
-        before.retentionMs === retentionMs ? before : { ...before, retentionMs },
-      );
+      const document = await changeStream(catalog, name, (before) => {
+        refuseAdopted(before);
+        return before.retentionMs === retentionMs ? before : { ...before, retentionMs };
+      });
       await broker.open(storageOf(document));
       return document;
     },
     open: async () => {
       const reports: OpenReport[] = [];
-      for (const document of catalog.read().stream.values()) reports.push(await broker.open(storageOf(document)));
+      for (const document of catalog.read().stream.values()) {
+        reports.push((await openAdopted(room, document.name)) ?? (await broker.open(storageOf(document))));
+      }
       return reports;
+    },
+    followTopics: async (signal) => {
+      for (const name of catalog.read().stream.keys()) {
+        signal.throwIfAborted();
+        await openAdopted(room, name);
+      }
     },
     list: () => [...catalog.read().stream.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     ensure: async (draft) => {

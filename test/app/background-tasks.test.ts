@@ -32,7 +32,7 @@ describe('retention', () => {
     await catalog.change(catalog.read().version, [{ kind: 'stream', key: 's', document }]);
     await broker.open({ id: ID, shardCount: 1, retentionMs: DAY_MS });
     const disk = () => Promise.resolve({ freeBytes: 1, reserveBytes: 1 });
-    const jobs = backgroundTasks({ broker, catalog, clock, telemetry, disk });
+    const jobs = backgroundTasks({ broker, catalog, clock, telemetry, disk, followTopics: async () => {} });
     const job = jobs.find(({ name }) => name === 'broker retention');
     run = async () => {
       await clock.advance(MINUTE_MS);

@@ -3,6 +3,7 @@
  * the offset told, what was not is there at most once. Counted by our reader and by another client.
  */
 import { Kafka, logLevel } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { isLakewardError } from '../../src/model/errors.ts';
 import type { StreamId } from '../../src/model/stream.ts';
@@ -30,6 +31,8 @@ export interface LoadOptions {
 }
 
 const RECORDS = 20;
+/** Few enough records to be counted in no time. */
+const PACE_MS = 5;
 
 export function startLoad(broker: Broker, id: StreamId, options: LoadOptions): Load {
   const { shardCount, writers = 8, padding = () => 0 } = options;
@@ -60,8 +63,7 @@ export function startLoad(broker: Broker, id: StreamId, options: LoadOptions): L
         failed += RECORDS;
       }
       for (const one of waiting) if (places.size >= one.at) one.resolve();
-      // Lets others run when an answer comes at once.
-      await new Promise(setImmediate);
+      await sleep(PACE_MS);
     }
   }
   const running = Array.from({ length: writers }, write);

@@ -41,7 +41,7 @@ export async function readAll(broker: Broker, id: StreamId, from: Positions, max
       }
       fits(shard, at, result.next.get(shard));
     }
-    records.push(...got);
+    for (const record of got) records.push(record);
     gaps.push(...result.gaps);
     next = result.next;
     if (result.batches.length === 0 && result.gaps.length === 0) return { records, gaps, next };

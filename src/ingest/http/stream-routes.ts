@@ -1,5 +1,6 @@
 /** Streams in the control API: list, create, describe, change, delete, and reading all shards of one (`stream tail`). */
 import Type from 'typebox';
+import { LakewardError } from '../../model/errors.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { StreamDocument } from '../../model/stream.ts';
 import { asShard, formatShardId } from '../../model/stream.ts';
@@ -20,6 +21,7 @@ const RETENTION_HOURS = Type.Number({
 const DRAFT = Type.Object(
   {
     name: Type.String(),
+    topic: Type.Optional(Type.String({ minLength: 1, maxLength: 249 })),
     shards: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.shardsMax })),
     retentionHours: Type.Optional(RETENTION_HOURS),
   },
@@ -40,6 +42,8 @@ export interface StreamView {
   readonly id: string;
   readonly createdMs: number;
   readonly retentionHours: number;
+  /** The Kafka topic that keeps it. */
+  readonly topic?: string;
   readonly shards: readonly object[];
   /** Kept now. */
   readonly records: number;
@@ -59,9 +63,17 @@ export function streamRoutes(options: ControlApiOptions): Route[] {
       path: '/v1/streams',
       bodySchema: DRAFT,
       handle: async ({ body }) => {
-        const { name, shards = 1, retentionHours } = body as Type.Static<typeof DRAFT>;
+        const { name, topic, shards = 1, retentionHours } = body as Type.Static<typeof DRAFT>;
+        if (topic !== undefined && Object.keys(body as object).length > 2) {
+          throw new LakewardError('argument-invalid', 'a stream made of a topic has its shards and retention');
+        }
         const retentionMs = retentionHours === undefined ? LIMITS.retentionMsDefault : retentionHours * HOUR_MS;
-        const document = await streams.create({ name, shards, retentionMs: Math.round(retentionMs) });
+        const document = await streams.create({
+          name,
+          shards,
+          retentionMs: Math.round(retentionMs),
+          ...(topic !== undefined && { topic }),
+        });
         return { status: 201, body: await streamView(document, broker) };
       },
     },
@@ -136,5 +148,6 @@ async function streamView(document: StreamDocument, broker: Broker): Promise<Str
     parents: parents.map(formatShardId),
     closed: closedMs !== undefined,
   }));
-  return { name, id, createdMs, retentionHours: retentionMs / HOUR_MS, shards, records, bytes };
+  const topic = document.topic && { topic: document.topic.name };
+  return { name, id, createdMs, retentionHours: retentionMs / HOUR_MS, ...topic, shards, records, bytes };
 }
