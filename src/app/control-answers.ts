@@ -7,9 +7,11 @@ import type { KnownProcess } from '../ports/processes.ts';
 
 import type { RejectedRow } from '../model/data-file.ts';
 
+export type { AppliedChange, ApplyAnswer } from '../ingest/http/apply-routes.ts';
+export type { FieldChange } from '../ingest/http/field-changes.ts';
 export type { DataFile } from '../model/data-file.ts';
 export type { DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
-export type { DeliveryShare, KnownProcess } from '../ports/processes.ts';
+export type { KnownProcess } from '../ports/processes.ts';
 export type { LifecycleChange, LifecyclePlan, ReportRow, RestoreReport } from '../ports/lake-desk.ts';
 
 export interface StreamView {

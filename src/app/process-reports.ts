@@ -11,6 +11,8 @@ import type { KnownProcess, ProcessReport } from '../ports/processes.ts';
 import type { Log } from '../ports/telemetry.ts';
 
 const FOLDER = `${SYSTEM_FOLDER}/processes/`;
+/** Nothing deeper: a delivery may be named `processes`, and its landing log lies there. */
+const REPORT_PATH = new RegExp(`^${FOLDER}[^/]+\\.json$`);
 const VERSION = 1;
 /** How often a process reports; on S3 each costs one PUT. */
 const REPORT_EVERY_MS = 10_000;
@@ -139,7 +141,7 @@ async function listAll(store: LakeStore): Promise<readonly ListedFile[]> {
   let page: ListPage | undefined;
   do {
     page = await store.list(FOLDER, page?.next === undefined ? {} : { after: page.next });
-    files.push(...page.files.filter(({ path }) => path.endsWith('.json')));
+    files.push(...page.files.filter(({ path }) => REPORT_PATH.test(path)));
   } while (page.next !== undefined);
   return files;
 }

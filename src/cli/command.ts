@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly about: string;
   /** Placeholder of its value; a flag has none. */
   readonly value?: string;
+  /** One letter, as in `-f`. */
+  readonly short?: string;
   readonly accepts?: Accepted;
 }
 
@@ -76,7 +78,10 @@ export function parseLine(command: Command, args: readonly string[]): ParsedLine
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
       name,
-      { type: spec.value === undefined ? 'boolean' : 'string' } as const,
+      {
+        type: spec.value === undefined ? 'boolean' : 'string',
+        ...(spec.short !== undefined && { short: spec.short }),
+      } as const,
     ]),
   );
   const { values, positionals, tokens } = parseArgs({

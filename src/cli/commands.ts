@@ -1,4 +1,5 @@
 /** Every command there is, in the order of the help. */
+import { apply } from './apply.ts';
 import type { Command } from './command.ts';
 import { deliveryCreate } from './delivery/create.ts';
 import { deliveryDelete } from './delivery/delete.ts';
@@ -45,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
   serve,
   demo,
   status,
+  apply,
   put,
   streamCreate,
   streamList,

@@ -12,7 +12,7 @@ export const EXIT = {
   usage: 2,
   /** No server answers at the address. */
   unreachable: 3,
-  /** Done, but with findings: `put` had records refused, `log verify` found damage. */
+  /** Done, but with findings: `put` had records refused, `log verify` found damage, `apply --dry-run` would change something. */
   findings: 4,
   /** Ended by Ctrl-C before it was done. */
   interrupted: 130,

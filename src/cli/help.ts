@@ -58,7 +58,11 @@ export function commandHelp(command: Command): string[] {
 
 function optionLines(options: Readonly<Record<string, OptionSpec>>): string[] {
   const heads = Object.entries(options).map(
-    ([name, spec]) => [`--${name}${spec.value === undefined ? '' : ` <${spec.value}>`}`, spec.about] as const,
+    ([name, spec]) =>
+      [
+        `${spec.short === undefined ? '' : `-${spec.short}, `}--${name}${spec.value === undefined ? '' : ` <${spec.value}>`}`,
+        spec.about,
+      ] as const,
   );
   const width = Math.max(...heads.map(([head]) => head.length));
   return heads.map(([head, about]) => `  ${head.padEnd(width)}  ${about}`);

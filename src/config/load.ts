@@ -207,7 +207,7 @@ function defaultEngines(): number {
   return Math.min(Math.max(availableParallelism() - 1, 1), ENGINES_DEFAULT_MAX);
 }
 
-async function readConfigFile(file: string, mustExist: boolean): Promise<string | undefined> {
+export async function readConfigFile(file: string, mustExist: boolean): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
@@ -218,7 +218,7 @@ async function readConfigFile(file: string, mustExist: boolean): Promise<string 
   }
 }
 
-function parseYaml(text: string, file: string): unknown {
+export function parseYaml(text: string, file: string): unknown {
   const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
   const problems = document.errors.map(({ message }) => ({ path: '', value: message, accepted: 'valid YAML' }));
   if (problems.length > 0) throw configInvalid(file, problems);
@@ -229,14 +229,14 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
-interface DeliveriesRead {
+export interface DeliveriesRead {
   readonly read: readonly Readonly<Record<string, unknown>>[];
   readonly problems: readonly ConfigProblem[];
 }
 const noDeliveries: DeliveriesRead = { read: [], problems: [] };
 
 /** Replaces every `schema` that is the path of an Avro file by what the file says. */
-async function readSchemas(deliveries: readonly unknown[], folder: string): Promise<DeliveriesRead> {
+export async function readSchemas(deliveries: readonly unknown[], folder: string): Promise<DeliveriesRead> {
   const problems: ConfigProblem[] = [];
   const read = deliveries.map(async (delivery, i) => {
     // One that is no mapping was told already; those after it keep their place.

@@ -9,6 +9,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
 import type { DeliveryShare } from '../ports/processes.ts';
+import { application, parseAll } from './application.ts';
 import { changeCatalog } from './catalog-change.ts';
 import { creation, declaration, documentOf, lettingThrough, pausing, removal, replacement } from './documents.ts';
 import { hasLandingLog } from './log-holder.ts';
@@ -110,6 +111,20 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       await change((state) => replacement(state, spec), call);
       await running.get(spec.name)?.worker?.opened;
       return statusOf(spec.name);
+    },
+    async apply(inputs, { dryRun, signal, ...options }) {
+      const specs = parseAll(inputs, room.offers);
+      const now = { ...options, nowMs: room.clock.nowMs() };
+      const { changes } = application(room.catalog.read(), specs, now);
+      for (const { after } of changes) if (after !== undefined) await judge(after, { signal });
+      let made = changes;
+      const edit = (state: CatalogState): readonly CatalogEdit[] => {
+        const applied = application(state, specs, now);
+        made = applied.changes;
+        return applied.edits;
+      };
+      if (!dryRun) await change(edit, { signal });
+      return made;
     },
     remove: (name, call) => change((state) => removal(state, name), call),
     async status(name) {

@@ -105,6 +105,22 @@ export interface ReplayReport {
   readonly next?: string;
 }
 
+/** A delivery that is made (no `before`), changed, or removed (no `after`). */
+export interface DeliveryChange {
+  readonly name: string;
+  readonly before?: DeliverySpec;
+  readonly after?: DeliverySpec;
+}
+
+export interface ApplyOptions extends CallOptions {
+  /** Only tells what would change. */
+  readonly dryRun: boolean;
+  /** Removes deliveries that are not named, but for those that a server's file declares. */
+  readonly prune: boolean;
+  /** Streams that do not exist yet and will. */
+  readonly streamsToMake: readonly string[];
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Pass as `after` for the next page; absent on the last. */
@@ -125,6 +141,11 @@ export interface Deliveries {
    * `owned-by-file`, and `argument-invalid` for stream, prefix, start.
    */
   update(spec: DeliverySpec, options?: CallOptions): Promise<DeliveryStatus>;
+  /**
+   * Makes and changes deliveries to these, as users write them, all in one change of the catalog or none. Tells what changed. Throws what
+   * `parse`, `create` and `update` throw, the problems of all together.
+   */
+  apply(specs: readonly unknown[], options: ApplyOptions): Promise<readonly DeliveryChange[]>;
   /** Stops and forgets the delivery; landed files stay. Throws `delivery-not-found`, `owned-by-file`. */
   remove(name: string, options?: CallOptions): Promise<void>;
   /** All, by name, or the one named (`delivery-not-found`). */

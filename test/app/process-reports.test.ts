@@ -73,9 +73,12 @@ test('one that reports no more is silent, with since when, and forgotten after a
   const a = (await b.list()).find(({ id }) => id === 'a');
   expect(a?.silent).toBe(true);
   expect(a?.heardAgoMs).toBeGreaterThan(30_000);
+  // A delivery of that name: its log is nobody's report.
+  const entry = lakePath('_lakeward/processes/stream-id/log/0/00000000000000000000.json');
+  await store.create(entry, bytesOf({}));
   clock.setNowMs(clock.nowMs() + DAY_MS);
   await pass(3_700);
-  expect(await files()).toEqual(['_lakeward/processes/b.json']);
+  expect(await files()).toEqual(['_lakeward/processes/b.json', entry]);
 });
 
 test('machines whose clocks differ by hours are not silent to each other', async () => {

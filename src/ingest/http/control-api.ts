@@ -10,6 +10,7 @@ import type { ErrorCode } from '../../model/errors.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS, MIB } from '../../model/limits.ts';
 import type { Exchange, Request } from '../server/exchange.ts';
+import { applyRoutes } from './apply-routes.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { lakeRoutes } from './lake-routes.ts';
@@ -55,6 +56,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     }),
   );
   const routes = [
+    ...applyRoutes(options),
     ...streamRoutes(options),
     ...deliveryRoutes(options),
     ...schemaRoutes(options),

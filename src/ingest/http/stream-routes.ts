@@ -7,6 +7,7 @@ import { asShard, formatShardId } from '../../model/stream.ts';
 import type { Broker } from '../../ports/broker.ts';
 import type { Target } from '../shard-targets.ts';
 import { mergeTarget, scaleTarget, splitTarget } from '../shard-targets.ts';
+import type { StreamDraft } from '../streams.ts';
 import { shardsOf } from '../streams.ts';
 import type { ControlApiOptions, Route } from './route.ts';
 import { readRecords } from './read-records.ts';
@@ -18,7 +19,7 @@ const RETENTION_HOURS = Type.Number({
   maximum: LIMITS.retentionMsMax / HOUR_MS,
 });
 
-const DRAFT = Type.Object(
+export const DRAFT = Type.Object(
   {
     name: Type.String(),
     topic: Type.Optional(Type.String({ minLength: 1, maxLength: 249 })),
@@ -36,6 +37,9 @@ const SHARDS = Type.Union([
   Type.Object({ merge: Type.Array(SHARD, { minItems: 2, maxItems: 2 }) }, { additionalProperties: false }),
   Type.Object({ count: Type.Integer({ minimum: 1, maximum: LIMITS.shardsMax }) }, { additionalProperties: false }),
 ]);
+
+/** A stream as a client asks for it. */
+export type StreamRequest = Type.Static<typeof DRAFT>;
 
 export interface StreamView {
   readonly name: string;
@@ -63,17 +67,7 @@ export function streamRoutes(options: ControlApiOptions): Route[] {
       path: '/v1/streams',
       bodySchema: DRAFT,
       handle: async ({ body }) => {
-        const { name, topic, shards = 1, retentionHours } = body as Type.Static<typeof DRAFT>;
-        if (topic !== undefined && Object.keys(body as object).length > 2) {
-          throw new LakewardError('argument-invalid', 'a stream made of a topic has its shards and retention');
-        }
-        const retentionMs = retentionHours === undefined ? LIMITS.retentionMsDefault : retentionHours * HOUR_MS;
-        const document = await streams.create({
-          name,
-          shards,
-          retentionMs: Math.round(retentionMs),
-          ...(topic !== undefined && { topic }),
-        });
+        const document = await streams.create(draftOf(body as StreamRequest));
         return { status: 201, body: await streamView(document, broker) };
       },
     },
@@ -119,6 +113,15 @@ export function streamRoutes(options: ControlApiOptions): Route[] {
       handle: async (call) => ({ body: await readRecords(call, options) }),
     },
   ];
+}
+
+/** With every default in place. */
+export function draftOf({ name, topic, shards, retentionHours }: StreamRequest): StreamDraft {
+  if (topic !== undefined && (shards !== undefined || retentionHours !== undefined)) {
+    throw new LakewardError('argument-invalid', 'a stream made of a topic has its shards and retention');
+  }
+  const retentionMs = retentionHours === undefined ? LIMITS.retentionMsDefault : retentionHours * HOUR_MS;
+  return { name, shards: shards ?? 1, retentionMs: Math.round(retentionMs), ...(topic !== undefined && { topic }) };
 }
 
 function targetIn(order: Type.Static<typeof SHARDS>): Target {
