@@ -8,7 +8,7 @@ import type { Streams } from '../../src/ingest/streams.ts';
 import type { StreamDocument } from '../../src/model/stream.ts';
 import { asOffset, asShard } from '../../src/model/stream.ts';
 import type { Broker } from '../../src/ports/broker.ts';
-import { recordsOf } from '../broker/text-batch.ts';
+import { readAll } from '../broker/read-all.ts';
 
 export interface KeyedLoad {
   /** By key: how many numbers were acknowledged. */
@@ -35,7 +35,7 @@ export function putInto(streams: Streams, name: string): Put {
 }
 
 /** Each key's puts go to one server after the other. */
-export function keyedLoad(servers: readonly Put[], keys: number): KeyedLoad {
+export function keyedLoad(servers: readonly Put[], keys: number, prefix = 'key'): KeyedLoad {
   const acknowledged = new Map<string, number>();
   const refusals: string[] = [];
   const stopping = new AbortController();
@@ -52,13 +52,13 @@ export function keyedLoad(servers: readonly Put[], keys: number): KeyedLoad {
       await new Promise(setImmediate);
     }
   }
-  const writers = Array.from({ length: keys }, (_, i) => write(`key-${i}`, i));
+  const writers = Array.from({ length: keys }, (_, i) => write(`${prefix}-${i}`, i));
   return {
     acknowledged,
     refusals,
     async more(count) {
       const goals = new Map(
-        Array.from({ length: keys }, (_, i) => [`key-${i}`, (acknowledged.get(`key-${i}`) ?? 0) + count]),
+        Array.from({ length: keys }, (_, i) => [`${prefix}-${i}`, (acknowledged.get(`${prefix}-${i}`) ?? 0) + count]),
       );
       const { promise, resolve } = Promise.withResolvers<void>();
       const check = (): void => {
@@ -75,25 +75,32 @@ export function keyedLoad(servers: readonly Put[], keys: number): KeyedLoad {
   };
 }
 
+export interface FollowedShard {
+  readonly index: number;
+  readonly parents: readonly number[];
+}
+
 /** By key the numbers, as a reader meets them that reads every shard to its end before its children. */
-export async function followedNumbers(broker: Broker, document: StreamDocument): Promise<Map<string, number[]>> {
+export async function followedNumbers(
+  shards: readonly FollowedShard[],
+  read: (shard: number) => Promise<readonly string[]>,
+): Promise<Map<string, number[]>> {
   const numbers = new Map<string, number[]>();
-  const read = new Set<number>();
-  while (read.size < document.shards.length) {
-    const next = document.shards.find(
-      ({ index, parents }) => !read.has(index) && parents.every((parent) => read.has(parent)),
-    );
+  const done = new Set<number>();
+  while (done.size < shards.length) {
+    const next = shards.find(({ index, parents }) => !done.has(index) && parents.every((parent) => done.has(parent)));
     if (next === undefined) throw new Error('a shard has a parent that is none');
-    read.add(next.index);
-    for (let at = new Map([[asShard(next.index), asOffset(0)]]); ; ) {
-      const result = await broker.read(document.id, at, { maxBytes: 1_000_000, waitMs: 0 });
-      for (const { data } of recordsOf(result.batches)) {
-        const [key = '', number] = data.split(' ');
-        numbers.set(key, [...(numbers.get(key) ?? []), Number(number)]);
-      }
-      if (result.batches.length === 0 && result.gaps.length === 0) break;
-      at = new Map(result.next);
+    done.add(next.index);
+    for (const data of await read(next.index)) {
+      const [key = '', number] = data.split(' ');
+      numbers.set(key, [...(numbers.get(key) ?? []), Number(number)]);
     }
   }
   return numbers;
+}
+
+/** All data of a shard. */
+export async function shardData(broker: Broker, { id }: StreamDocument, shard: number): Promise<string[]> {
+  const { records } = await readAll(broker, id, new Map([[asShard(shard), asOffset(0)]]));
+  return records.map(({ data }) => data);
 }

@@ -14,7 +14,7 @@ import { formatShardId } from '../../src/model/stream.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
 import type { WireAnswer } from './open-door.ts';
 import { DAY_MS, ask, call, openDoor } from './open-door.ts';
-import { followedNumbers, keyedLoad, putInto } from './keyed-load.ts';
+import { followedNumbers, keyedLoad, putInto, shardData } from './keyed-load.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -61,7 +61,7 @@ describe('while records come in', () => {
     const { document } = streams.get('s');
     expect(openShards(document)).toHaveLength(1);
     expect(load.refusals).toEqual([]);
-    const numbers = await followedNumbers(broker, document);
+    const numbers = await followedNumbers(document.shards, (shard) => shardData(broker, document, shard));
     for (const [key, count] of load.acknowledged) expect(numbers.get(key)).toEqual([...Array(count).keys()]);
     // Nothing came behind the end that a parent was closed with.
     for (const { index, closedEnd } of document.shards) {
