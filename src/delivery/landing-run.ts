@@ -14,6 +14,7 @@ import type { Positions, ShardIndex, StreamDocument } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { ConvertDedupe, ConvertResult } from '../ports/converter.ts';
 import type { Log } from '../ports/telemetry.ts';
+import { closedShards, countStragglers } from './closed-shards.ts';
 import { convertJob } from './convert-job.ts';
 import type { IdMemory, LandingKeys } from './id-memory.ts';
 import type { LandingBudget } from './landing-budget.ts';
@@ -187,7 +188,8 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const previousMs = log.view().watermarkMs;
   const closes = closingUnit(compileLayout(spec.layout).units);
   const lateRows = countLateRows(converted.files, closes, previousMs);
-  const update = at.progress.after({ range, from, ends, eventHighMs: converted.eventHighMs, previousMs });
+  const closed = closedShards(room.catalog.read(), at.stream);
+  const update = at.progress.after({ range, from, ends, eventHighMs: converted.eventHighMs, previousMs, closed });
   const outcome = await log.commit(
     {
       nonce,
@@ -217,6 +219,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
     filteredRows: converted.filteredRows,
     extraRows: converted.extraRows,
     lateRows,
+    stragglers: countStragglers(range.ranges, closed),
     duplicateRows: keys?.duplicateRows ?? 0,
     unkeyedRows: keys?.unkeyedRows ?? 0,
     rejects: skips ? [] : reasons,

@@ -13,6 +13,7 @@ export interface LandedFacts {
   readonly filteredRows: number;
   readonly extraRows: number;
   readonly lateRows: number;
+  readonly stragglers: number;
   readonly duplicateRows: number;
   readonly unkeyedRows: number;
   readonly rejects: readonly RejectCount[];
@@ -54,6 +55,7 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const filtered = telemetry.counter({ name: name('filtered_rows_total'), help: 'Rows that the filter of a transform left out.', labels });
   const extra = telemetry.counter({ name: name('extra_rows_total'), help: 'Rows with keys or values outside their columns.', labels });
   const late = telemetry.counter({ name: name('late_rows_total'), help: 'Rows landed in a partition after it was closed.', labels });
+  const straggling = telemetry.counter({ name: name('stragglers_total'), help: 'Records stored in a shard by a process that was frozen while the shard was closed.', labels });
   const duplicate = telemetry.counter({ name: name('duplicate_rows_total'), help: 'Records dropped because a row with their event id had landed.', labels });
   const unkeyed = telemetry.counter({ name: name('unkeyed_rows_total'), help: 'Rows landed without an event id although duplicates are dropped.', labels });
   const lost = telemetry.counter({ name: name('lost_offsets_total'), help: 'Offsets that retention or damage took before they landed: at most this many records.', labels });
@@ -77,6 +79,7 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       filtered.add(facts.filteredRows, { delivery });
       extra.add(facts.extraRows, { delivery });
       late.add(facts.lateRows, { delivery });
+      straggling.add(facts.stragglers, { delivery });
       duplicate.add(facts.duplicateRows, { delivery });
       unkeyed.add(facts.unkeyedRows, { delivery });
       lag.set(facts.lagMs / 1000, { delivery });

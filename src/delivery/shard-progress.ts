@@ -7,6 +7,7 @@
 import type { Positions, ShardIndex } from '../model/stream.ts';
 import type { Clock } from '../ports/clock.ts';
 import { believedTime } from './believed-time.ts';
+import type { ClosedShards } from './closed-shards.ts';
 import type { RangeOutcome } from './range-reader.ts';
 import { nextWatermark } from './watermark.ts';
 
@@ -22,6 +23,8 @@ export interface ProgressFacts {
   readonly ends: Positions;
   readonly eventHighMs: ReadonlyMap<ShardIndex, number>;
   readonly previousMs: number | undefined;
+  /** Shards that take no more records. */
+  readonly closed: ClosedShards;
 }
 
 export interface ProgressBook {
@@ -41,9 +44,11 @@ export function progressBook(options: ProgressOptions): ProgressBook {
   let known: ReadonlyMap<ShardIndex, Known> = new Map();
 
   return {
-    after({ range, from, ends, eventHighMs, previousMs }) {
+    after({ range, from, ends, eventHighMs, previousMs, closed }) {
       const { nowMs } = believed();
       const updated = new Map(known);
+      // A shard that comes later, by a split or from another process, is not quiet because this one is old.
+      const seenSinceMs = known.size === 0 ? watchedSinceMs : nowMs;
       const shards = [...ends].map(([shard, end]) => {
         const before = known.get(shard);
         const high = eventHighMs.get(shard);
@@ -51,10 +56,10 @@ export function progressBook(options: ProgressOptions): ProgressBook {
           high === undefined ? before?.highMs : Math.max(Math.min(high, nowMs), before?.highMs ?? -Infinity);
         const arrivalMs = high === undefined ? undefined : range.lastArrivalMs.get(shard);
         const lastRecordMs =
-          arrivalMs === undefined ? (before?.lastRecordMs ?? watchedSinceMs) : Math.min(arrivalMs, nowMs);
+          arrivalMs === undefined ? (before?.lastRecordMs ?? seenSinceMs) : Math.min(arrivalMs, nowMs);
         updated.set(shard, { highMs, lastRecordMs });
         const readToEnd = (range.ranges.get(shard)?.to ?? from.get(shard) ?? 0) >= end;
-        return { highMs, lastRecordMs, readToEnd };
+        return { highMs, lastRecordMs, readToEnd, closed: closed.has(shard) };
       });
       const watermarkMs = nextWatermark({ shards, nowMs, idleAfterMs, allowedLatenessMs, previousMs });
       return {

@@ -10,6 +10,8 @@ export interface ShardProgress {
   readonly highMs: number | undefined;
   /** Everything in the shard has landed. */
   readonly readToEnd: boolean;
+  /** It takes no more records. */
+  readonly closed?: boolean;
   /** Arrival of its newest landed record that was no reject, or when this process began to watch it, epoch ms. */
   readonly lastRecordMs: number;
 }
@@ -27,7 +29,7 @@ export interface WatermarkFacts {
 export function nextWatermark(facts: WatermarkFacts): number | undefined {
   let lowest = facts.nowMs;
   for (const shard of facts.shards) {
-    const idle = shard.readToEnd && facts.nowMs - shard.lastRecordMs >= facts.idleAfterMs;
+    const idle = shard.readToEnd && (shard.closed === true || facts.nowMs - shard.lastRecordMs >= facts.idleAfterMs);
     if (idle) continue;
     if (shard.highMs === undefined) return facts.previousMs;
     lowest = Math.min(lowest, shard.highMs);

@@ -82,7 +82,7 @@ describe('the progress of shards over landings', () => {
     const book = progressBook({ clock, ...options });
     let watermarkMs: number | undefined;
     let landed = 0;
-    return (shards: readonly number[], good: readonly number[]): number | undefined => {
+    return (shards: readonly number[], good: readonly number[], closed: readonly number[] = []): number | undefined => {
       const [from, to] = [asOffset(landed), asOffset(++landed)];
       const now = (of: readonly number[]) => new Map(of.map((shard) => [asShard(shard), clock.nowMs()]));
       const range = {
@@ -99,6 +99,7 @@ describe('the progress of shards over landings', () => {
         ends: new Map(shards.map((shard) => [asShard(shard), to])),
         eventHighMs: now(good),
         previousMs: watermarkMs,
+        closed: new Map(closed.map((shard) => [asShard(shard), to])),
       });
       update.adopt();
       watermarkMs = update.watermarkMs;
@@ -115,6 +116,22 @@ describe('the progress of shards over landings', () => {
       land([0, 1, 2], [0]);
     }
     expect(land([0, 1, 2], [0])).toBe(clock.nowMs() - options.allowedLatenessMs);
+  });
+
+  test('do not wait for a shard that was closed and read to its end, and wait for those that came after it', async () => {
+    const clock = manualClock();
+    const land = landings(clock);
+    const startMs = clock.nowMs();
+    land([0], [0]);
+    await clock.advance(10 * MINUTE_MS);
+    // Children that nobody has seen a row of: they do not count as quiet because the delivery is old.
+    expect(land([0, 1, 2], [0], [0])).toBe(startMs - options.allowedLatenessMs);
+    await clock.advance(MINUTE_MS);
+    const laterMs = clock.nowMs();
+    land([1, 2], [1, 2], [0]);
+    await clock.advance(MINUTE_MS);
+    expect(land([0, 1], [1], [0])).toBe(clock.nowMs() - options.allowedLatenessMs);
+    expect(land([0, 1, 2], [1], [0])).toBe(laterMs - options.allowedLatenessMs + MINUTE_MS);
   });
 
   test('do not run ahead of the time for good when they land while the clock is ahead', async () => {
