@@ -51,7 +51,7 @@ export interface ReplayDraft {
 /** Files that take the place of others with the same rows. */
 export interface MergeDraft {
   readonly nonce: string;
-  readonly removed: readonly DataFile[];
+  readonly removed: readonly Pick<DataFile, 'path' | 'rows'>[];
   readonly files: readonly DraftFile[];
   /** What the removed files hold, and what the new ones hold: compared once more. */
   readonly before: MergedRows;

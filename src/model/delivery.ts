@@ -9,6 +9,11 @@ import type { StreamId } from './stream.ts';
 
 /** `raw`: the bytes of the records as they came. */
 export type DataFormat = 'parquet' | 'csv' | 'ndjson' | 'raw';
+
+/** Whether files of the format can be merged: in a raw file nobody knows where a record ends. */
+export function isMergeable(format: DataFormat): format is Exclude<DataFormat, 'raw'> {
+  return format !== 'raw';
+}
 export type Compression = 'zstd' | 'snappy' | 'gzip' | 'none';
 
 /** Which codecs a format takes; the first is the default. */
@@ -75,6 +80,25 @@ export interface RejectRule {
   readonly budget?: RejectBudget;
 }
 
+/** `listing`: readers list folders, so replaced files go at once. `manifest`: they go by the delivery's list of files, and replaced ones stay. */
+export type LakeReaders = 'listing' | 'manifest';
+
+/** Small files of closed partitions become few large ones. */
+export interface CompactionRule {
+  readonly everyMs: number;
+  /** What a file should have, as it lies in the lake. */
+  readonly targetBytes: number;
+  /** How long nothing has landed in a partition. */
+  readonly afterMs: number;
+  /** Fields that rows of a file are sorted by; `time`: by event time. */
+  readonly sort: 'none' | 'time' | readonly string[];
+  /** Time of day, UTC, within which it is done, minutes of the day; may go over midnight. Absent: always. */
+  readonly window?: { readonly fromMinute: number; readonly toMinute: number };
+  readonly readers: LakeReaders;
+  /** Readers of a list: how long replaced files stay. */
+  readonly keepMs?: number;
+}
+
 export interface DeliverySpec {
   readonly name: string;
   readonly stream: string;
@@ -103,6 +127,8 @@ export interface DeliverySpec {
   /** Absent: set aside, without a budget. */
   readonly rejects?: RejectRule;
   readonly start: StartPosition;
+  /** Absent: files stay as they landed. */
+  readonly compaction?: CompactionRule;
   /** How files are kept, with fields in its texts. */
   readonly object?: ObjectSettings;
   /** What becomes of data files with time. */

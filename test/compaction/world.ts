@@ -1,0 +1,157 @@
+/** A delivery in a lake folder whose time a test moves: landings of real files, compaction with real engines, and a reader that only lists. */
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { scratchFolders } from '../../src/app/scratch-folders.ts';
+import { manualClock } from '../../src/clock/manual-clock.ts';
+import { compactionMetrics } from '../../src/compaction/metrics.ts';
+import type { CompactionRoom } from '../../src/compaction/room.ts';
+import { runCompaction } from '../../src/compaction/run.ts';
+import { openFileStore } from '../../src/lake/file/file-store.ts';
+import { openLake } from '../../src/landing/lake-identity.ts';
+import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
+import type { StepHook } from '../../src/landing/steps.ts';
+import type { Column } from '../../src/model/column-plan.ts';
+import type { CompactionRule, DeliverySpec } from '../../src/model/delivery.ts';
+import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
+import type { CompactionRun } from '../../src/ports/compactions.ts';
+import type { LakeStore } from '../../src/ports/lake-store.ts';
+import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { type Bench, batchOf, columns, INT64, parquetRows, source, STRING } from '../convert/records.ts';
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+
+export const RULE: CompactionRule = {
+  everyMs: 15 * MINUTE_MS,
+  targetBytes: 128 * 1024 ** 2,
+  afterMs: HOUR_MS,
+  sort: ['id'],
+  readers: 'listing',
+};
+
+export interface CompactionWorld {
+  readonly store: LakeStore;
+  readonly clock: ReturnType<typeof manualClock>;
+  openLog(store?: LakeStore, step?: StepHook): Promise<LandingLog>;
+  /** Lands rows as one file of a partition. */
+  land(log: LandingLog, partition: string, ids: readonly number[], plan?: Plan): Promise<void>;
+  /** Compacts once; `store` and `step` as the compactor has them. */
+  compact(how?: How): Promise<CompactionRun>;
+  /** `partition id` of every row that a listing shows, sorted, and the files. */
+  listed(): Promise<{ readonly rows: string[]; readonly files: string[] }>;
+  close(): Promise<void>;
+}
+
+export interface Plan {
+  readonly version: number;
+  readonly columns: readonly Column[];
+}
+
+export interface How {
+  readonly rule?: Partial<CompactionRule>;
+  readonly store?: LakeStore;
+  readonly step?: StepHook;
+  readonly stubborn?: Set<string>;
+  readonly signal?: AbortSignal;
+}
+
+const PLAN: Plan = { version: 1, columns: columns({ id: INT64, text: STRING }) };
+
+/** Engines are the caller's. */
+export async function compactionWorld(made: Bench): Promise<CompactionWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'compaction-'));
+  const manual = manualClock();
+  // Waits end at once.
+  const clock = { ...manual, sleep: async () => undefined };
+  const store = await openFileStore({ folder: join(folder, 'lake'), clock });
+  const lakeId = await openLake(store, { clock });
+  const scratch = scratchFolders({ folder: join(folder, 'scratch'), clock });
+  await scratch.sweep();
+  let offset = 0;
+
+  function openLog(its = store, step?: StepHook): Promise<LandingLog> {
+    return openLandingLog({
+      store: its,
+      clock,
+      telemetry: silentTelemetry(),
+      delivery: 'd',
+      prefix: 'd',
+      writer: 'w',
+      lakeId,
+      stream: { name: 's', id: asStreamId('s-1') },
+      start: async () => new Map(),
+      tuning: { tries: 3, sweepEveryMs: 0 },
+      ...(step === undefined ? {} : { step }),
+    });
+  }
+
+  async function land(log: LandingLog, partition: string, ids: readonly number[], plan = PLAN): Promise<void> {
+    const nonce = log.nonce();
+    const given = await made.job({ plan: { ...plan, misfit: 'extra' } });
+    const records = ids.map((id) => ({ id, text: `text ${id}` }));
+    const { files } = await made.converter.convert(given, source(batchOf(records)));
+    const [file] = files;
+    if (file === undefined) throw new Error('no file');
+    const handle = await log.stage(nonce, { local: file.local, name: `${nonce}.parquet`, directory: `d/${partition}` });
+    const from = asOffset(offset);
+    offset += ids.length;
+    const hour = Number(/\d+$/.exec(partition)?.[0] ?? 0);
+    const facts = { eventMinMs: hour * HOUR_MS, eventMaxMs: hour * HOUR_MS + 1, closedBecause: 'age' as const };
+    const landed = { partition, rows: ids.length, bytes: handle.bytes, planVersion: plan.version, columns: [], handle };
+    await log.commit({
+      nonce,
+      ranges: new Map([[asShard(0), { from, to: asOffset(offset) }]]),
+      planVersion: plan.version,
+      files: [{ ...landed, ...facts }],
+      rejected: [],
+      extraRows: 0,
+      lateRows: 0,
+    });
+  }
+
+  return {
+    store,
+    clock: manual,
+    openLog,
+    land,
+    compact: (how = {}) => {
+      const lake = how.store ?? store;
+      const room: CompactionRoom = {
+        lake,
+        converter: made.converter,
+        clock,
+        telemetry: silentTelemetry(),
+        scratch,
+        style: {
+          extension: () => '.parquet',
+          name: (_spec, { nonce }) => `${nonce}-merged.parquet`,
+          kept: (_spec, file) => file,
+        },
+        openLog: () => openLog(lake, how.step),
+      };
+      const spec = { name: 'd', prefix: 'd', format: 'parquet', compression: 'zstd' } as DeliverySpec;
+      return runCompaction({
+        room,
+        spec: { ...spec, eventTime: { from: 'arrival' } },
+        rule: { ...RULE, ...how.rule },
+        metrics: compactionMetrics(silentTelemetry(), 'd'),
+        stubborn: how.stubborn ?? new Set(),
+        signal: how.signal ?? new AbortController().signal,
+        report: () => undefined,
+      });
+    },
+    async listed() {
+      const root = join(folder, 'lake', 'd');
+      await mkdir(root, { recursive: true });
+      const files = (await readdir(root, { recursive: true })).filter((path) => path.endsWith('.parquet'));
+      const rows: string[] = [];
+      for (const path of files) {
+        const partition = path.slice(0, path.lastIndexOf('/'));
+        for (const row of await parquetRows(join(root, path))) rows.push(`${partition} ${String(row['id'])}`);
+      }
+      return { rows: rows.sort(), files: files.sort() };
+    },
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
+}
