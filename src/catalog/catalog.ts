@@ -104,6 +104,10 @@ export function createCatalog({ store, folder = 'catalog', alone = false, clock 
     call.signal?.throwIfAborted();
     closing.signal.throwIfAborted();
     if (state.version !== base) throw conflict(base, state.version);
+    // In a store that was emptied or exchanged the next number is free too, and what is written there would be nobody's.
+    if (base > 0 && (await place.store.read(numberedPath(place.log, base), call)) === undefined) {
+      throw damaged(numberedPath(place.log, base), 'it is gone, and this process has read it');
+    }
     const file: CatalogFile = { version: base + 1, nonce: clock.uuid(), writtenMs: clock.nowMs(), edits };
     const bytes = encodeFile(file);
     if (!(await createEntry(place, clock, { file, bytes }, call))) {

@@ -36,99 +36,100 @@ function flushed(url: string): Promise<DeliveryStatus> {
 }
 
 const lack = process.env['CI'] === 'true' ? undefined : await missing('versitygw');
-if (lack !== undefined) test.skip(`four processes on one bucket (skipped: ${lack})`, () => undefined);
-else
-  await describeOnKafka('four processes on one Kafka and one bucket', (kafka) => {
-    let s3: TestS3;
-    let cluster: Cluster;
-    const running: ServerProcess[] = [];
-    beforeAll(async () => {
-      s3 = await startTestS3('versitygw');
-      for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
-    });
-    afterAll(async () => {
-      for (const { child, exit } of running) {
-        child.kill('SIGKILL');
-        await exit;
-      }
-      await cluster.dispose();
-      vi.unstubAllEnvs();
-      await s3.stop();
-    });
 
-    async function spawned(...roles: string[]): Promise<ServerProcess> {
-      const server = await spawnIn(await cluster.place(roles, DECLARED));
-      running.push(server);
-      return server;
+await describeOnKafka('four processes on one Kafka and one bucket', (kafka) => {
+  let s3: TestS3;
+  let cluster: Cluster;
+  const running: ServerProcess[] = [];
+  beforeAll(async () => {
+    if (lack !== undefined) return;
+    s3 = await startTestS3('versitygw');
+    for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
+  });
+  afterAll(async () => {
+    for (const { child, exit } of running) {
+      child.kill('SIGKILL');
+      await exit;
+    }
+    if (lack !== undefined) return;
+    await cluster.dispose();
+    vi.unstubAllEnvs();
+    await s3.stop();
+  });
+
+  async function spawned(...roles: string[]): Promise<ServerProcess> {
+    const server = await spawnIn(await cluster.place(roles, DECLARED));
+    running.push(server);
+    return server;
+  }
+
+  const name = 'every record lands once, whoever took it, is asked, is killed or stops';
+  test.skipIf(lack !== undefined)(lack === undefined ? name : `${name} (skipped: ${lack})`, async () => {
+    const bucket = await s3.bucket();
+    const { endpoint, region } = s3;
+    const lake = { s3: { bucket, region, endpoint, pathStyle: true } };
+    cluster = await aCluster({ bootstrap: kafka().bootstrap, lake });
+    const all = await Promise.all([
+      spawned('ingest'),
+      spawned('ingest', 'compact'),
+      spawned('deliver'),
+      spawned('deliver', 'compact'),
+    ]);
+    const [one, two, first, second] = all;
+
+    let next = 0;
+    async function send(count: number, ...to: readonly ServerProcess[]): Promise<void> {
+      for (let sent = 0; sent < count; sent += 50) {
+        const records = Array.from({ length: 50 }, () => ({ id: next++ }));
+        const { url } = to[(sent / 50) % to.length] ?? one;
+        await vi.waitFor(
+          async () => expect((await put(url, records)).json).toMatchObject({ accepted: 50, failed: 0 }),
+          SEEN,
+        );
+      }
     }
 
-    test('every record lands once, whoever took it, is asked, is killed or stops', async () => {
-      const bucket = await s3.bucket();
-      const { endpoint, region } = s3;
-      const lake = { s3: { bucket, region, endpoint, pathStyle: true } };
-      cluster = await aCluster({ bootstrap: kafka().bootstrap, lake });
-      const all = await Promise.all([
-        spawned('ingest'),
-        spawned('ingest', 'compact'),
-        spawned('deliver'),
-        spawned('deliver', 'compact'),
-      ]);
-      const [one, two, first, second] = all;
+    await send(500, one, two);
+    await flushed(first.url);
+    expect(await landed(s3, bucket)).toEqual(upTo(500));
+    for (const { url } of all) {
+      await vi.waitFor(async () => {
+        const known = await processesOf(url);
+        expect(known.map(({ roles }) => roles.join()).toSorted()).toEqual([
+          'deliver',
+          'deliver,compact',
+          'ingest',
+          'ingest,compact',
+        ]);
+        expect(known.filter(({ silent }) => silent)).toEqual([]);
+      }, SEEN);
+    }
 
-      let next = 0;
-      async function send(count: number, ...to: readonly ServerProcess[]): Promise<void> {
-        for (let sent = 0; sent < count; sent += 50) {
-          const records = Array.from({ length: 50 }, () => ({ id: next++ }));
-          const { url } = to[(sent / 50) % to.length] ?? one;
-          await vi.waitFor(
-            async () => expect((await put(url, records)).json).toMatchObject({ accepted: 50, failed: 0 }),
-            SEEN,
-          );
-        }
-      }
+    // What is told to one, all do.
+    await must(`${two.url}/v1/deliveries/d/pause`, 'POST', {});
+    for (const { url } of all) await vi.waitFor(async () => expect((await statusOf(url)).state).toBe('paused'), SEEN);
+    await send(200, two, one);
+    await must(`${second.url}/v1/deliveries/d/resume`, 'POST', {});
+    for (const { url } of all) await vi.waitFor(async () => expect((await statusOf(url)).state).toBe('running'), SEEN);
+    await flushed(second.url);
+    expect(await landed(s3, bucket)).toEqual(upTo(700));
 
-      await send(500, one, two);
-      await flushed(first.url);
-      expect(await landed(s3, bucket)).toEqual(upTo(500));
-      for (const { url } of all) {
-        await vi.waitFor(async () => {
-          const known = await processesOf(url);
-          expect(known.map(({ roles }) => roles.join()).toSorted()).toEqual([
-            'deliver',
-            'deliver,compact',
-            'ingest',
-            'ingest,compact',
-          ]);
-          expect(known.filter(({ silent }) => silent)).toEqual([]);
-        }, SEEN);
-      }
+    // One that lands is killed while both do; what it had begun is nobody's.
+    await send(300, one, two);
+    const dying = flush(first.url).catch(() => undefined);
+    first.child.kill('SIGKILL');
+    await Promise.all([dying, once(first.child, 'exit')]);
+    await send(200, one);
+    await flushed(second.url);
+    expect(await landed(s3, bucket)).toEqual(upTo(1_200));
 
-      // What is told to one, all do.
-      await must(`${two.url}/v1/deliveries/d/pause`, 'POST', {});
-      for (const { url } of all) await vi.waitFor(async () => expect((await statusOf(url)).state).toBe('paused'), SEEN);
-      await send(200, two, one);
-      await must(`${second.url}/v1/deliveries/d/resume`, 'POST', {});
-      for (const { url } of all)
-        await vi.waitFor(async () => expect((await statusOf(url)).state).toBe('running'), SEEN);
-      await flushed(second.url);
-      expect(await landed(s3, bucket)).toEqual(upTo(700));
-
-      // One that lands is killed while both do; what it had begun is nobody's.
-      await send(300, one, two);
-      const dying = flush(first.url).catch(() => undefined);
-      first.child.kill('SIGKILL');
-      await Promise.all([dying, once(first.child, 'exit')]);
-      await send(200, one);
-      await flushed(second.url);
-      expect(await landed(s3, bucket)).toEqual(upTo(1_200));
-
-      // One that stops in order is gone from the list, the killed one is not; the other takes all records.
-      two.child.kill('SIGTERM');
-      expect(await two.exit).toEqual([0, null]);
-      await send(100, one);
-      await flushed(second.url);
-      expect(await landed(s3, bucket)).toEqual(upTo(1_300));
-      await vi.waitFor(async () => expect(await processesOf(one.url)).toHaveLength(3), SEEN);
-      expect(await statusOf(second.url)).toMatchObject({ state: 'running', rows: 1_300, lostOffsets: 0 });
-    });
+    // One that stops in order is gone from the list, the killed one is not; the other takes all records.
+    two.child.kill('SIGTERM');
+    expect(await two.exit).toEqual([0, null]);
+    await send(100, one);
+    await flushed(second.url);
+    expect(await landed(s3, bucket)).toEqual(upTo(1_300));
+    await vi.waitFor(async () => expect(await processesOf(one.url)).toHaveLength(3), SEEN);
+    expect(await statusOf(second.url)).toMatchObject({ state: 'running', rows: 1_300, lostOffsets: 0 });
   });
+});

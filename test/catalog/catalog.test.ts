@@ -246,6 +246,15 @@ describe('the log of the catalog', () => {
     await catalog.close();
   });
 
+  test('refuses a change when the store was emptied or exchanged since', async () => {
+    const catalog = await opened();
+    await change(catalog, 2);
+    for (const path of await paths('')) await store.remove(lakePath(path));
+    const refused = catalog.change(2, [setStream('a')]);
+    await expect(refused).rejects.toMatchObject({ code: 'catalog-damaged', details: { path: entry(2) } });
+    expect(await paths('')).toEqual([]);
+  });
+
   test('refuses changes after it is closed', async () => {
     const catalog = await opened();
     await catalog.close();
