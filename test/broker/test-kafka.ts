@@ -25,7 +25,7 @@ const START_MS_MAX = 150_000;
 export async function describeOnKafka(
   name: string,
   tests: (kafka: () => TestKafka) => void,
-  options: Pick<KafkaStartOptions, 'properties' | 'users'> = {},
+  options: Pick<KafkaStartOptions, 'properties' | 'users' | 'node'> = {},
 ): Promise<void> {
   const lack = await missingKafka();
   const isSkipped = lack !== undefined && process.env['CI'] !== 'true';

@@ -16,8 +16,12 @@ export const KAFKA = {
   networkException: 13,
   notEnoughReplicas: 19,
   notEnoughReplicasAfterAppend: 20,
+  topicAuthorizationFailed: 29,
+  clusterAuthorizationFailed: 31,
+  unsupportedSaslMechanism: 33,
   topicAlreadyExists: 36,
   storageError: 56,
+  saslAuthenticationFailed: 58,
   fencedLeaderEpoch: 74,
   unknownLeaderEpoch: 75,
   unknownTopicId: 100,
@@ -67,6 +71,41 @@ export function isUnknownTopic(error: unknown): boolean {
 
 /** Whatever went wrong on the way to Kafka, as an error a caller may meet by sending again. */
 export function unreachable(what: string, cause: unknown): LakewardError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new LakewardError('broker-unavailable', `${what}: ${reason}`, { cause });
+  return new LakewardError('broker-unavailable', `${what}: ${reasonOf(cause)}`, { cause });
 }
+
+/** What an operator can do about it when that is known; else the innermost of the errors, which names what failed. */
+export function reasonOf(error: unknown): string {
+  const all = errorsIn(error);
+  for (const one of all) {
+    const { apiCode, code } = one as { apiCode?: unknown; code?: unknown };
+    const todo = TODO.get(Number(apiCode));
+    if (todo !== undefined) return todo;
+    if (/CERT|_SIGNATURE$|_ISSUER/.test(String(code))) {
+      return `its certificate is not trusted (${one.message}); name the authority in broker.kafka.ca`;
+    }
+  }
+  const innermost = all.at(-1)?.message ?? String(error);
+  if (innermost !== 'Connection closed') return innermost;
+  return 'it closed the connection; does it ask for TLS (broker.kafka.tls) or for a user (broker.kafka.sasl)?';
+}
+
+const DENIED = 'the user of broker.kafka.sasl lacks a right; see Streams on Kafka in the README for which are needed';
+const TODO: ReadonlyMap<number, string> = new Map([
+  [KAFKA.saslAuthenticationFailed, 'it does not take the user or the password of broker.kafka.sasl'],
+  [KAFKA.unsupportedSaslMechanism, 'it does not take the mechanism; set broker.kafka.sasl.mechanism'],
+  [KAFKA.topicAuthorizationFailed, DENIED],
+  [KAFKA.clusterAuthorizationFailed, DENIED],
+]);
+
+/** An error and those inside it, the outermost first; of several tries the last. */
+function errorsIn(error: unknown): readonly Error[] {
+  const found: Error[] = [];
+  for (let one = error; one instanceof Error && found.length < NESTED_MAX; ) {
+    found.push(one);
+    one = one instanceof MultipleErrors ? one.errors.at(-1) : one.cause;
+  }
+  return found;
+}
+
+const NESTED_MAX = 20;

@@ -14,7 +14,7 @@ import { LakewardError } from '../../model/errors.ts';
 import type { TopicIdentity } from '../../model/stream.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KafkaClient } from './kafka-client.ts';
-import { kafkaReason, RETRIABLE } from './kafka-errors.ts';
+import { kafkaReason, reasonOf, RETRIABLE } from './kafka-errors.ts';
 import type { RecordSet } from './record-sets.ts';
 import { stamp } from './record-sets.ts';
 
@@ -76,7 +76,7 @@ export function topicWriter(client: KafkaClient, topic: TopicIdentity, pace: Clo
         await writeOnce(waiting, isFirst, call);
       } catch (error) {
         if (error instanceof LakewardError) throw error;
-        call.reason = (error as Error).message;
+        call.reason = reasonOf(error);
       }
     }
   }
@@ -101,7 +101,7 @@ export function topicWriter(client: KafkaClient, topic: TopicIdentity, pace: Clo
         try {
           note(await produced(client, node, { topic: topic.name, sets }), sets);
         } catch (error) {
-          call.reason = (error as Error).message;
+          call.reason = reasonOf(error);
         }
       }),
     );
