@@ -8,15 +8,19 @@ import { LakewardError } from '../model/errors.ts';
 import type { StreamDocument } from '../model/stream.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { ShardGroups } from '../ports/shard-groups.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { certificateFile } from './certificate-file.ts';
 import { dataFolder } from './data-folder.ts';
+import { isShared } from './open-catalog.ts';
 
 /** Tells its topics from those of others in the cluster. */
 const TOPIC_PREFIX = 'lakeward-';
 
 export interface BrokerPlace {
   readonly broker: Broker;
+  /** Absent when no other process lands these streams. */
+  readonly groups?: ShardGroups;
   /** Throws `broker-changed` when a stream of the catalog is not kept here. To be asked before any is opened. */
   readonly checkStreams: (streams: Iterable<StreamDocument>) => void;
 }
@@ -34,8 +38,13 @@ export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom
   if (kafka !== undefined) {
     // Takes a while to load: only who uses it waits for it.
     const { kafkaBroker } = await import('../broker/kafka/kafka-broker.ts');
-    const options = { ...(await connectionOf(kafka)), clock, telemetry, topicPrefix: TOPIC_PREFIX };
-    return { broker: kafkaBroker(options), checkStreams: (all) => checkAll(all, 'kafka') };
+    const { kafkaShardGroups } = await import('../broker/kafka/shard-group.ts');
+    const options = { ...(await connectionOf(kafka)), clock, telemetry };
+    return {
+      broker: kafkaBroker({ ...options, topicPrefix: TOPIC_PREFIX }),
+      ...(isShared(config) && { groups: kafkaShardGroups(options) }),
+      checkStreams: (all) => checkAll(all, 'kafka'),
+    };
   }
   const broker = await openEmbeddedBroker({
     folder: dataFolder(config.data.folder).streams,

@@ -24,6 +24,7 @@ import type { Converter } from '../ports/converter.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { ProcessReport } from '../ports/processes.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
+import type { ShardGroups } from '../ports/shard-groups.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { intervalScheduler } from '../schedule/interval/interval-scheduler.ts';
@@ -38,7 +39,7 @@ import { followedBroker } from './followed-broker.ts';
 import { declaredSpecs } from './declared-deliveries.ts';
 import { diskFacts } from './disk.ts';
 import { lakeDesk } from './lake-desk.ts';
-import { heardDeliveries } from './heard-deliveries.ts';
+import { heardDeliveries, sharesHeard } from './heard-deliveries.ts';
 import type { LakePlace } from './lake-place.ts';
 import { lakePlace } from './lake-place.ts';
 import { offersOf } from './lake-offers.ts';
@@ -88,6 +89,7 @@ interface Stores extends Ground {
   readonly broker: Broker;
   /** Given where other processes append to the same streams. */
   readonly sharedStreams: FollowedBroker | undefined;
+  readonly groups?: ShardGroups;
   readonly catalog: Catalog;
   readonly schemas: Schemas;
   readonly scheduler: Scheduler;
@@ -130,7 +132,11 @@ async function openStores(ground: Ground): Promise<Stores> {
   let schemas: Schemas | undefined;
   const converter = startEngines(ground, () => schemas?.all() ?? []);
 
-  const { broker: bare, checkStreams } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
+  const {
+    broker: bare,
+    groups,
+    checkStreams,
+  } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
   shutdown.opened('broker', () => bare.close());
 
   const lake = lateLakeOf(ground);
@@ -159,8 +165,10 @@ async function openStores(ground: Ground): Promise<Stores> {
   shutdown.opened('scheduler', () => scheduler.close());
   schemas = schemaRegistry({ catalog, clock });
   const { followTopics } = streams;
+  const dealt = groups === undefined ? {} : { groups };
   return {
     ...ground,
+    ...dealt,
     converter,
     lake,
     reports,
@@ -201,7 +209,7 @@ interface OpenLanding {
 async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   const { config, clock, telemetry, shutdown, converter, broker, catalog, scheduler } = stores;
   const { scratch } = dataFolder(config.data.folder);
-  const { lake } = stores;
+  const { lake, reports } = stores;
   await tryLake(stores);
   const shared = await sharedScheduler(stores, 'deliver');
   shutdown.opened('converter', () => converter.close());
@@ -216,6 +224,8 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     telemetry,
     scheduler,
     sharedScheduler: shared,
+    ...(stores.groups !== undefined && { groups: stores.groups }),
+    ...(reports !== undefined && { elsewhere: sharesHeard(() => reports.list()) }),
     scratch: scratchFolders({ folder: scratch.landings, clock }),
     delivers: config.roles.includes('deliver'),
     writer: `${process.pid}-${stores.processId}`,

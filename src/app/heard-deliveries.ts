@@ -16,6 +16,16 @@ export function heardDeliveries<T extends Deliveries>(inner: T, processes: () =>
   };
 }
 
+/** What the processes that were heard lately do for a delivery. */
+export function sharesHeard(
+  processes: () => Promise<readonly KnownProcess[]>,
+): (delivery: string) => Promise<readonly DeliveryShare[]> {
+  return async (name) => {
+    const heard = (await processes()).filter(({ silent }) => !silent);
+    return heard.flatMap(({ deliveries }) => deliveries.filter(({ delivery }) => delivery === name));
+  };
+}
+
 /** Pure. A delivery's own trouble goes first, then that of the worker that is worst off. */
 export function withTrouble(status: DeliveryStatus, known: readonly KnownProcess[]): DeliveryStatus {
   if (status.state === 'paused' || status.trouble !== undefined) return status;

@@ -4,6 +4,7 @@
  */
 import type { DeliverySpec } from '../model/delivery.ts';
 import type { DeliveryTrouble } from '../model/delivery.ts';
+import type { LandingLog } from '../landing/landing-log.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
@@ -11,7 +12,17 @@ import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliverie
 import type { DeliveryShare } from '../ports/processes.ts';
 import { application, parseAll } from './application.ts';
 import { changeCatalog } from './catalog-change.ts';
-import { creation, declaration, documentOf, lettingThrough, pausing, removal, replacement } from './documents.ts';
+import {
+  creation,
+  declaration,
+  documentOf,
+  lettingThrough,
+  pausing,
+  removal,
+  replacement,
+  resuming,
+} from './documents.ts';
+import { flushEverywhere } from './flush-everywhere.ts';
 import { hasLandingLog } from './log-holder.ts';
 import { rejectedRows } from './rejected-rows.ts';
 import { idMemory } from './id-memory.ts';
@@ -26,6 +37,7 @@ import { judgeTransform } from './spec-transform.ts';
 import { parseDeliverySpec } from './spec.ts';
 import { deliveryStatus, pendingOf, waitingEnds } from './status.ts';
 import type { Worker } from './worker.ts';
+import { hasOthers, isSharedNow, troubleAnywhere } from './others.ts';
 
 const GAUGES_MS = 15_000;
 const GAUGES_JOB = 'delivery gauges';
@@ -81,13 +93,22 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     throw new LakewardError('service-stopping', `delivery '${name}' does not run in this process now`);
   }
 
+  /** With what other processes have landed. */
+  async function freshLog(name: string): Promise<LandingLog> {
+    const delivery = known(name);
+    const { log } = await delivery.holder.open();
+    if (isSharedNow(room, delivery)) await log.refresh();
+    return log;
+  }
+
   async function statusOf(name: string): Promise<DeliveryStatus> {
     return deliveryStatus(room, known(name));
   }
 
   async function gauges(): Promise<void> {
     for (const delivery of running.all()) {
-      const { records, bytes, oldestArrivalMs } = await pendingOf(room, delivery);
+      if (delivery.worker === undefined && room.delivers === false) continue;
+      const { records, bytes, oldestArrivalMs } = await pendingOf(room, delivery, delivery.worker?.view().share);
       const oldestMs = oldestArrivalMs === undefined ? 0 : Math.max(0, room.clock.nowMs() - oldestArrivalMs);
       delivery.metrics.pending({ records, bytes, oldestMs });
     }
@@ -132,16 +153,20 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       return Promise.all(running.all().map((delivery) => deliveryStatus(room, delivery)));
     },
     async flush(name, call) {
-      const { worker } = known(name);
-      if (worker === undefined) throw new LakewardError('delivery-paused', `delivery '${name}' is paused`);
-      await worker.flush('request', call);
+      const delivery = known(name);
+      const { document, worker } = delivery;
+      if (document.paused) throw new LakewardError('delivery-paused', `delivery '${name}' is paused`);
+      if (worker === undefined || isSharedNow(room, delivery)) await flushEverywhere(room, delivery, call);
+      else await worker.flush('request', call);
       return statusOf(name);
     },
     async setPaused(name, paused, call) {
-      const trouble = paused ? undefined : running.get(name)?.worker?.view().trouble;
+      const trouble = paused ? undefined : (await troubleAnywhere(room, known(name)))?.trouble;
       const ends = trouble?.code === 'reject-budget-exceeded' ? await waitingEnds(room, known(name), call) : undefined;
-      if (ends === undefined) await change((state) => pausing(state, name, paused), call);
-      else await change((state) => lettingThrough(state, name, ends), call);
+      const nowMs = room.clock.nowMs();
+      if (ends !== undefined) await change((state) => lettingThrough(state, name, ends), call);
+      else if (paused || !hasOthers(room)) await change((state) => pausing(state, name, paused), call);
+      else await change((state) => resuming(state, name, nowMs), call);
       // An operator who resumes wants another try now, whatever stopped the worker.
       const again = trouble !== undefined;
       if (again && running.get(name)?.worker?.view().trouble !== undefined) await running.restart(name);
@@ -150,23 +175,23 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       return statusOf(name);
     },
     async files(name, options) {
-      const { log } = await known(name).holder.open();
+      const log = await freshLog(name);
       const { prefix, after, signal } = options ?? {};
       return log.files({ prefix, after, limit: pageLimit(options), signal });
     },
     async sweep(name, options) {
-      const { log } = await known(name).holder.open();
+      const log = await freshLog(name);
       return log.sweep(options);
     },
     async rejected(name, options) {
-      const { log } = await known(name).holder.open();
+      const log = await freshLog(name);
       const { after, signal } = options ?? {};
       return rejectedRows({ lake: room.lake, log, after, limit: pageLimit(options), signal });
     },
     async replay(name, request, call) {
-      const { document, holder, metrics } = known(name);
+      const { document, metrics } = known(name);
       const selection = readSelection(request);
-      const { log } = await holder.open();
+      const log = await freshLog(name);
       const { spec, createdMs } = document;
       const signal = call?.signal ?? new AbortController().signal;
       const ids = idMemory(room.scratch, spec.name);
@@ -195,7 +220,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     },
     async drain({ withinMs }) {
       const timer = new AbortController();
-      const landings = running.all().map(async ({ worker }) => worker?.flush('shutdown'));
+      const landings = running.all().map((delivery) => finish(room, delivery));
       const late = room.clock.sleep(withinMs, timer.signal).catch(() => {});
       await Promise.race([Promise.allSettled(landings), late]);
       timer.abort();
@@ -211,6 +236,15 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     complaints: () => running.all().flatMap((delivery) => complaintOf(delivery, room.clock.nowMs())),
   };
   return stage;
+}
+
+/** Lands what waits when nobody else would; otherwise leaves it to the others, who take over once the landing under way is over. */
+async function finish(room: DeliveryRoom, delivery: RunningDelivery): Promise<void> {
+  const { worker, membership } = delivery;
+  if (worker === undefined || membership === undefined) return;
+  if (!isSharedNow(room, delivery)) return worker.flush('shutdown');
+  await worker.retire();
+  await membership.leave();
 }
 
 function complaintOf({ document, worker }: RunningDelivery, nowMs: number): DeliveryComplaint[] {

@@ -42,6 +42,19 @@ export function pausing(state: CatalogState, name: string, paused: boolean): Cat
   return document.paused === paused ? [] : [edit({ ...document, paused })];
 }
 
+/** Also of a delivery that is not paused: a worker of another process may be in trouble. */
+export function resuming(state: CatalogState, name: string, nowMs: number): CatalogEdit[] {
+  return [edit({ ...documentOf(state, name), paused: false, resumedMs: nowMs })];
+}
+
+/** Never back: an earlier demand may be under way. */
+export function flushing(state: CatalogState, name: string, ends: Positions): CatalogEdit[] {
+  const document = documentOf(state, name);
+  const flushTo: Record<string, number> = { ...document.flushTo };
+  for (const [shard, end] of ends) flushTo[String(shard)] = Math.max(end, flushTo[String(shard)] ?? 0);
+  return same(document.flushTo, flushTo) ? [] : [edit({ ...document, flushTo })];
+}
+
 /** A resume that lets what waits now through the error budget once. */
 export function lettingThrough(state: CatalogState, name: string, ends: Positions): CatalogEdit[] {
   return [edit({ ...documentOf(state, name), paused: false, letThrough: Object.fromEntries(ends) })];

@@ -1,17 +1,22 @@
 /**
- * Demands to land what is in the stream now, each with the ends it saw. A demand is met when every shard has landed up to there, and
- * fails with the fault that stops the worker first.
+ * Demands to land what is in the stream now, each with the ends it saw. A demand is met when every shard that this process works on has
+ * landed up to there, and fails with the fault that stops the worker first.
  */
 import type { Positions } from '../model/stream.ts';
 
 export interface FlushRequests {
-  /** Resolves when the positions given to `settle` have reached `ends`. */
+  /** Resolves when the positions given to `settle` have reached `ends`; a shard without a position is others' by now. */
   add(kind: 'request' | 'shutdown', ends: Positions): Promise<void>;
+  /** Lands up to these ends, in place of those said before: nobody here waits for it. */
+  want(ends: WantedEnds): void;
   /** What is still demanded once the positions have landed; stopping goes before asking. */
   demand(positions: Positions): 'request' | 'shutdown' | undefined;
   settle(positions: Positions): void;
   fail(error: unknown): void;
 }
+
+/** By shard (as text, as in the catalog). */
+type WantedEnds = Readonly<Record<string, number>> | undefined;
 
 interface Request {
   readonly kind: 'request' | 'shutdown';
@@ -20,8 +25,9 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-export function flushRequests(): FlushRequests {
+export function flushRequests(first: WantedEnds): FlushRequests {
   let open: Request[] = [];
+  let wanted = first;
 
   return {
     add(kind, ends) {
@@ -29,10 +35,14 @@ export function flushRequests(): FlushRequests {
         open.push({ kind, ends, resolve, reject });
       });
     },
+    want(ends) {
+      wanted = ends;
+    },
     demand(positions) {
       const unmet = open.filter((request) => !isMet(request, positions));
       if (unmet.some((request) => request.kind === 'shutdown')) return 'shutdown';
-      return unmet.length > 0 ? 'request' : undefined;
+      const isWanted = [...positions].some(([shard, at]) => at < (wanted?.[String(shard)] ?? 0));
+      return unmet.length > 0 || isWanted ? 'request' : undefined;
     },
     settle(positions) {
       open = open.filter((request) => {
@@ -50,5 +60,5 @@ export function flushRequests(): FlushRequests {
 }
 
 function isMet({ ends }: Request, positions: Positions): boolean {
-  return [...ends].every(([shard, end]) => (positions.get(shard) ?? 0) >= end);
+  return [...ends].every(([shard, end]) => (positions.get(shard) ?? end) >= end);
 }

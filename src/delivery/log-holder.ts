@@ -123,6 +123,12 @@ function otherStream(
   });
 }
 
+/** The stream as the catalog knows it now: it may have got shards since its log was opened. */
+export function newestOf({ catalog }: Pick<DeliveryRoom, 'catalog'>, stream: StreamDocument): StreamDocument {
+  const newest = catalog.read().stream.get(stream.name);
+  return newest?.id === stream.id ? newest : stream;
+}
+
 /** Where every shard of the stream stands: shards that came after the log's first entry start at their beginning. */
 export function landedPositions(view: LandingView, stream: StreamDocument): Positions {
   const positions = new Map<ShardIndex, Offset>();

@@ -4,10 +4,12 @@ import type { StepHook } from '../landing/steps.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { DeliveryShare } from '../ports/processes.ts';
 import type { Converter } from '../ports/converter.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import type { LakeOffers } from '../model/object-settings.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
+import type { ShardGroups } from '../ports/shard-groups.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ScratchFolders } from './scratch.ts';
 
@@ -27,6 +29,10 @@ export interface DeliveryRoom {
   readonly scratch: ScratchFolders;
   /** Whether this process lands; without it deliveries are known here and land in other processes. Default true. */
   readonly delivers?: boolean;
+  /** Deals the shards among the processes that land them; without it this one lands all. */
+  readonly groups?: ShardGroups;
+  /** What other processes say of their work on a delivery, as far as it is known here. */
+  readonly elsewhere?: (delivery: string) => Promise<readonly DeliveryShare[]>;
   /** Names this process in log entries: who landed what. */
   readonly writer: string;
   /** Identity of the lake; a landing log that was written for another one is not continued. Throws `lake-unavailable` while the lake is away. */

@@ -4,7 +4,9 @@
  * each other.
  */
 import type { DeliveryDocument } from '../model/delivery.ts';
+import type { StreamDocument } from '../model/stream.ts';
 import type { CatalogState } from '../ports/catalog.ts';
+import type { ShardMembership } from '../ports/shard-groups.ts';
 import type { IdMemory } from './id-memory.ts';
 import { idMemory } from './id-memory.ts';
 import type { LogHolder } from './log-holder.ts';
@@ -14,6 +16,7 @@ import { deliveryMetrics } from './metrics.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { Worker } from './worker.ts';
 import { startWorker } from './worker.ts';
+import { alone } from './work-share.ts';
 
 const MAINTENANCE_MS = 60_000;
 
@@ -24,6 +27,8 @@ export interface RunningDelivery {
   readonly metrics: DeliveryMetrics;
   /** Absent while paused, and in a process that does not land. */
   readonly worker: Worker | undefined;
+  /** Of the worker, through its restarts. */
+  readonly membership: ShardMembership | undefined;
 }
 
 export interface RunningDeliveries {
@@ -44,6 +49,8 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   const upkeep = room.sharedScheduler ?? room.scheduler;
   let tail: Promise<void> = Promise.resolve();
   let closed = false;
+  /** By stream: its shards when its workers were last woken. */
+  let seen = new Map<string, StreamDocument['shards']>();
 
   /** One after the other; a failure is its caller's. */
   function inTurn(work: () => Promise<void>): Promise<void> {
@@ -53,20 +60,29 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
   }
 
   function start(document: DeliveryDocument, kept?: RunningDelivery): void {
-    const { spec, createdMs, letThrough } = document;
+    const { spec, createdMs, letThrough, flushTo } = document;
     const ids = kept?.ids ?? idMemory(room.scratch, spec.name);
     const sameSpec = JSON.stringify(kept?.document.spec) === JSON.stringify(spec);
     const holder = kept !== undefined && sameSpec ? kept.holder : logHolder(room, document, ids);
     const metrics = kept?.metrics ?? deliveryMetrics(room.telemetry, spec.name);
+    const membership = document.paused || !lands ? undefined : (kept?.membership ?? join(document));
     const worker =
-      document.paused || !lands ? undefined : startWorker({ room, spec, createdMs, letThrough, holder, ids, metrics });
-    running.set(spec.name, { document, holder, ids, metrics, worker });
+      membership && startWorker({ room, spec, createdMs, letThrough, flushTo, holder, ids, metrics, membership });
+    running.set(spec.name, { document, holder, ids, metrics, worker, membership });
     if (kept === undefined && lands) upkeep.add(maintenance(spec.name));
+  }
+
+  /** A worker whose stream is gone says so by itself. */
+  function join({ spec, streamId }: DeliveryDocument): ShardMembership {
+    const stream = room.catalog.read().stream.get(spec.stream);
+    const groups = stream?.id === streamId ? room.groups : undefined;
+    return (groups ?? alone).join(spec.name, stream ?? { id: streamId });
   }
 
   async function end(name: string, delivery: RunningDelivery): Promise<void> {
     await upkeep.remove(jobName(name));
     await delivery.worker?.stop();
+    await delivery.membership?.leave();
     await delivery.ids.forget();
     running.delete(name);
   }
@@ -100,10 +116,20 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     }
     for (const [name, document] of state.delivery) {
       const delivery = running.get(name);
-      if (delivery !== undefined && JSON.stringify(delivery.document) === JSON.stringify(document)) continue;
+      if (delivery !== undefined && sameButFlush(delivery.document, document)) {
+        if (delivery.document.flushTo !== document.flushTo) delivery.worker?.want(document.flushTo);
+        running.set(name, { ...delivery, document });
+        continue;
+      }
       await delivery?.worker?.stop();
+      if (document.paused) await delivery?.membership?.leave();
       start(document, delivery);
     }
+    for (const { document, worker } of running.values()) {
+      const { shards } = state.stream.get(document.spec.stream) ?? {};
+      if (shards !== seen.get(document.spec.stream)) worker?.wake();
+    }
+    seen = new Map([...state.stream].map(([name, { shards }]) => [name, shards]));
   }
 
   return {
@@ -123,6 +149,11 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
         await Promise.all([...running].map(([name, delivery]) => end(name, delivery)));
       }),
   };
+}
+
+/** A demand to land now needs no other worker. */
+function sameButFlush(a: DeliveryDocument, b: DeliveryDocument): boolean {
+  return JSON.stringify({ ...a, flushTo: undefined }) === JSON.stringify({ ...b, flushTo: undefined });
 }
 
 function jobName(delivery: string): string {

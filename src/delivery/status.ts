@@ -4,12 +4,14 @@ import type { DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
 import type { Positions } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { DeliveryStatus } from '../ports/deliveries.ts';
+import type { ShardShare } from '../ports/shard-groups.ts';
 import type { LandingView } from '../landing/landing-log.ts';
 import { rowsOf, summed } from '../landing/reject-counts.ts';
 import { asLakewardError, troubleOf } from './fault.ts';
-import { landedPositions } from './log-holder.ts';
+import { landedPositions, newestOf } from './log-holder.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
+import { isShared, NO_SHARDS, within } from './work-share.ts';
 
 type PendingView = DeliveryStatus['pending'];
 
@@ -17,7 +19,7 @@ const NOTHING: PendingView = { records: 0, bytes: 0 };
 
 export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelivery): Promise<DeliveryStatus> {
   const { spec, owner } = delivery.document;
-  const opened = delivery.worker === undefined ? await openPaused(room, delivery) : undefined;
+  const opened = await readOn(room, delivery);
   const worker = delivery.worker?.view();
   const view = delivery.holder.view();
   const state: DeliveryState = worker?.state ?? (delivery.document.paused ? 'paused' : 'running');
@@ -63,15 +65,19 @@ export async function waitingEnds(
 ): Promise<Positions> {
   const { log, stream } = await holder.open();
   const now = { minBytes: 1, minRecords: 1, waitMs: 0, signal: call?.signal };
-  return (await room.broker.pending(stream.id, landedPositions(log.view(), stream), now)).ends;
+  return (await room.broker.pending(stream.id, landedPositions(log.view(), newestOf(room, stream)), now)).ends;
 }
 
-/** What waits for a delivery; nothing when neither log nor stream can tell. */
-export async function pendingOf(room: DeliveryRoom, delivery: RunningDelivery): Promise<PendingView> {
+/** What waits for a delivery in these shards; nothing when neither log nor stream can tell. */
+export async function pendingOf(
+  room: DeliveryRoom,
+  delivery: RunningDelivery,
+  share: ShardShare = 'all',
+): Promise<PendingView> {
   const stream = room.catalog.read().stream.get(delivery.document.spec.stream);
   const view = delivery.holder.view();
   if (stream === undefined || view === undefined) return NOTHING;
-  return waitingAt(room, delivery, landedPositions(view, stream));
+  return waitingAt(room, delivery, within(landedPositions(view, stream), share));
 }
 
 /** What waits at the positions; nothing when the stream cannot tell. */
@@ -95,10 +101,18 @@ export async function waitingAt(
   }
 }
 
-/** A paused delivery has no worker that would have opened its log. */
-async function openPaused(room: DeliveryRoom, delivery: RunningDelivery): Promise<DeliveryTrouble | undefined> {
+/** What other processes have landed since is only in the lake; a paused delivery has no worker that would have opened its log. */
+async function readOn(
+  room: DeliveryRoom,
+  { document, holder, worker }: RunningDelivery,
+): Promise<DeliveryTrouble | undefined> {
+  const stream = room.catalog.read().stream.get(document.spec.stream);
+  if (stream !== undefined && !isShared(worker?.view().share ?? NO_SHARDS, stream)) return undefined;
   try {
-    await delivery.holder.open();
+    // A worker that cannot open its log says so itself.
+    if (worker !== undefined && holder.view() === undefined) return undefined;
+    const { log } = await holder.open();
+    await log.refresh();
     return undefined;
   } catch (error) {
     return troubleOf(asLakewardError(error), undefined, room.clock.nowMs());

@@ -12,12 +12,16 @@
  *
  * `running` is opening, waiting and landing; stop ends it in any state. While one landing is being staged and committed, the next,
  * if the rule calls for it, is read and converted; should the first be superseded or fail, the second is dropped.
+ *
+ * A worker lands the shards of its share. When the share changes, a landing under way goes on: the log decides whose counts.
  */
 import type { DeliveryDocument, DeliverySpec, DeliveryTrouble, FlushReason } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { Positions } from '../model/stream.ts';
 import type { Pending } from '../ports/broker.ts';
 import type { CallOptions } from '../ports/call-options.ts';
+import type { ShardMembership, ShardShare } from '../ports/shard-groups.ts';
+import { dealtWork } from './dealt-work.ts';
 import { asLakewardError, retryPauseMs, suspends, troubleOf } from './fault.ts';
 import type { FlushDecision, FlushWait } from './flush.ts';
 import { decideFlush } from './flush.ts';
@@ -28,7 +32,6 @@ import type { LandingOrder, LandingRoom, PreparedLanding } from './landing-run.t
 import { land, prepareLanding } from './landing-run.ts';
 import { letThroughEnds } from './let-through.ts';
 import type { LogHolder, OpenLog } from './log-holder.ts';
-import { landedPositions } from './log-holder.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { checkRejects } from './reject-rule.ts';
 import type { DeliveryRoom } from './room.ts';
@@ -41,9 +44,11 @@ export interface WorkerOptions {
   /** When the delivery was created. */
   readonly createdMs: number;
   readonly letThrough?: DeliveryDocument['letThrough'];
+  readonly flushTo?: DeliveryDocument['flushTo'];
   readonly holder: LogHolder;
   readonly ids: IdMemory;
   readonly metrics: DeliveryMetrics;
+  readonly membership: Pick<ShardMembership, 'share' | 'watch'>;
 }
 
 export interface WorkerView {
@@ -51,14 +56,22 @@ export interface WorkerView {
   readonly trouble: DeliveryTrouble | undefined;
   /** How long the step under way (opening or landing) takes, ms; 0 while waiting. */
   readonly busyMs: number;
+  /** The shards it lands. */
+  readonly share: ShardShare;
 }
 
 export interface Worker {
   view(): WorkerView;
   /** Resolves when the log is open, or the first fault is known. */
   readonly opened: Promise<void>;
-  /** Lands what is in the stream now. Rejects with the fault that keeps it from landing. */
+  /** Lands what is in the share's shards now. Rejects with the fault that keeps it from landing. */
   flush(kind: 'request' | 'shutdown', options?: CallOptions): Promise<void>;
+  /** Lands up to these ends now, as far as the share's shards are among them. */
+  want(ends: DeliveryDocument['flushTo']): void;
+  /** Looks at once whether there is something to do: the stream has more shards, say. */
+  wake(): void;
+  /** Begins no other landing: others take over. Resolves when the one under way is over. */
+  retire(): Promise<void>;
   /** Ends everything under way; what was not committed lands later. Idempotent. */
   stop(): Promise<void>;
 }
@@ -68,28 +81,26 @@ const NOW: FlushWait = { minBytes: 1, minRecords: 1, waitMs: 0 };
 const IDLE_AFTER_MS_MIN = 60_000;
 /** Nothing waits but the stream goes on: what is between is a loss to be recorded now, or offsets that were never used. */
 const PASS_OVER: FlushDecision = { flush: 'age' };
+/** How long a worker without shards sleeps: only a bound, a share ends it at once. */
+const NO_SHARDS_MS = 600_000;
 /** Pause when an estimate said that records wait but none were there. */
 const NOTHING_THERE_MS = 1000;
 
 export function startWorker(options: WorkerOptions): Worker {
-  const { room, spec, createdMs, holder, ids, metrics } = options;
+  const { room, spec, holder, metrics } = options;
   const telemetryLog = room.telemetry.log.child({ delivery: spec.name });
   const stopping = new AbortController();
-  const requests = flushRequests();
-  const progress = progressBook({
-    clock: room.clock,
-    allowedLatenessMs: spec.allowedLatenessMs,
-    idleAfterMs: Math.max(IDLE_AFTER_MS_MIN, 2 * spec.flush.ageMs),
-  });
-  const budget = landingBudget();
-  const growth = spec.evolve === 'add' ? planGrowth() : undefined;
+  const requests = flushRequests(options.flushTo);
+  const kept = { ...keptByWorker(options), telemetryLog };
   const opened = Promise.withResolvers<void>();
+  const dealt = dealtWork(room, spec, options.membership);
   let woken = new AbortController();
   let state: WorkerView['state'] = 'running';
   let trouble: DeliveryTrouble | undefined;
   let attempts = 0;
   let failedIn: 'opening' | 'landing' | undefined;
   let busySinceMs: number | undefined = room.clock.monotonicMs();
+  const unwatch = options.membership.watch(() => woken.abort());
 
   /** Waits, but not beyond a wake or stop: then undefined. */
   async function wakeable<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
@@ -160,32 +171,27 @@ export function startWorker(options: WorkerOptions): Worker {
     if (stopping.signal.aborted) holder.reset();
     requests.fail(stopped(spec.name));
     opened.resolve();
+    dealt.standsStill();
   }
 
   /** Waits and lands, turn by turn; leaves only by a throw. */
-  async function turns({ log, stream }: OpenLog): Promise<never> {
-    const at: LandingRoom = {
-      room,
-      spec,
-      createdMs,
-      stream,
-      log,
-      progress,
-      growth,
-      budget,
-      ids,
-      metrics,
-      telemetryLog,
-      signal: stopping.signal,
-    };
+  async function turns(open: OpenLog): Promise<never> {
+    const at: LandingRoom = { ...options, ...open, ...kept, signal: stopping.signal };
+    const { stream } = open;
     let seenSinceMs: number | undefined;
     let passedOver: Positions | undefined;
     let wait = NOW;
     opened.resolve();
     for (;;) {
-      const positions = landedPositions(log.view(), stream);
+      const positions = await dealt.freshPositions(open, at);
       requests.settle(positions);
       busySinceMs = undefined;
+      if (positions.size === 0) {
+        seenSinceMs = undefined;
+        dealt.standsStill();
+        await wakeable((signal) => room.clock.sleep(NO_SHARDS_MS, signal));
+        continue;
+      }
       const pending = await wakeable((signal) => room.broker.pending(stream.id, positions, { ...wait, signal }));
       wait = NOW;
       if (pending === undefined) continue;
@@ -233,7 +239,7 @@ export function startWorker(options: WorkerOptions): Worker {
       if (ahead.status === 'rejected') throw ahead.reason;
       progressed();
       if (next === undefined || range.gaps.length > 0) return true;
-      requests.settle(landedPositions(at.log.view(), at.stream));
+      requests.settle(dealt.positions(at));
       busySinceMs = room.clock.monotonicMs();
       prepared = next;
     }
@@ -259,8 +265,8 @@ export function startWorker(options: WorkerOptions): Worker {
 
   /** The landing after this one, if the rule calls for it by now. A loss at the end of a range is settled first. */
   async function prepareAhead(at: LandingRoom, before: PreparedLanding): Promise<PreparedLanding | undefined> {
-    if (before.range.gaps.length > 0) return undefined;
     const from = after(before);
+    if (before.range.gaps.length > 0 || !dealt.holds(from)) return undefined;
     const pending = await room.broker.pending(at.stream.id, from, { ...NOW, signal: at.signal });
     const decision = pending.records === 0 ? undefined : decide(from, pending, undefined);
     if (decision?.flush === undefined) return undefined;
@@ -292,22 +298,47 @@ export function startWorker(options: WorkerOptions): Worker {
       state,
       trouble,
       busyMs: busySinceMs === undefined ? 0 : room.clock.monotonicMs() - busySinceMs,
+      share: dealt.share(),
     }),
     opened: opened.promise,
     async flush(kind, call) {
       refuseWhenOver();
-      const { log, stream } = await holder.open(stopping.signal);
-      const positions = landedPositions(log.view(), stream);
-      const { ends } = await room.broker.pending(stream.id, positions, { ...NOW, signal: call?.signal });
+      const open = await holder.open(stopping.signal);
+      const { id } = open.stream;
+      const { ends } = await room.broker.pending(id, dealt.positions(open), { ...NOW, signal: call?.signal });
       refuseWhenOver();
       const met = requests.add(kind, ends);
       woken.abort();
       await unlessAborted(met, call?.signal);
     },
+    want(ends) {
+      requests.want(ends);
+      woken.abort();
+    },
+    wake: () => woken.abort(),
+    async retire() {
+      const still = dealt.retire();
+      woken.abort();
+      await still;
+    },
     async stop() {
+      unwatch();
       stopping.abort(stopped(spec.name));
       await running;
     },
+  };
+}
+
+/** What one landing leaves to the next, as long as the worker lives. */
+function keptByWorker({ room, spec }: WorkerOptions): Pick<LandingRoom, 'progress' | 'budget' | 'growth'> {
+  return {
+    progress: progressBook({
+      clock: room.clock,
+      allowedLatenessMs: spec.allowedLatenessMs,
+      idleAfterMs: Math.max(IDLE_AFTER_MS_MIN, 2 * spec.flush.ageMs),
+    }),
+    budget: landingBudget(),
+    growth: spec.evolve === 'add' ? planGrowth() : undefined,
   };
 }
 

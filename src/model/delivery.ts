@@ -149,6 +149,10 @@ export interface DeliveryDocument {
    * let through once.
    */
   readonly letThrough?: Readonly<Record<string, number>>;
+  /** What an operator wants landed now, in the same form: every worker lands its shards up to there, whatever the flush rule says. */
+  readonly flushTo?: Readonly<Record<string, number>>;
+  /** When an operator last resumed it: workers in trouble start anew, wherever they are. */
+  readonly resumedMs?: number;
 }
 
 /** The column plan of a delivery at one version. */

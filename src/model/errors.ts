@@ -89,6 +89,12 @@ export const ERRORS = {
     retryable: false,
     meaning: 'The delivery is paused, so nothing lands; resume it first.',
   },
+  'delivery-unattended': {
+    status: 503,
+    retryable: true,
+    meaning:
+      'No process has landed what was asked for: `lakeward status` tells who works on the delivery; start a process with the role `deliver`.',
+  },
   'disk-full': {
     status: 503,
     retryable: true,

@@ -36,6 +36,7 @@ export interface KafkaClient {
   close(): Promise<void>;
 }
 
+const CLIENT_ID = 'lakeward';
 /** More than Kafka itself may take for an answer. */
 const REQUEST_MS = 12_000;
 const RETRIES = 5;
@@ -43,8 +44,9 @@ const RETRY_MS = 200;
 /** Committed transactions alone: what an adopted topic's other writers took back is not there. */
 const READ_COMMITTED = 1;
 
-export function connectKafka({ bootstrap, clientId = 'lakeward', tls, sasl }: KafkaOptions): KafkaClient {
-  const shared: BaseOptions = {
+/** What every connection to the cluster is made with. */
+export function connectionOptions({ bootstrap, clientId = CLIENT_ID, tls, sasl }: KafkaOptions): BaseOptions {
+  return {
     clientId,
     bootstrapBrokers: [...bootstrap],
     timeout: REQUEST_MS,
@@ -54,10 +56,14 @@ export function connectKafka({ bootstrap, clientId = 'lakeward', tls, sasl }: Ka
     ...(tls !== undefined && { tls }),
     ...(sasl !== undefined && { sasl }),
   };
+}
+
+export function connectKafka(options: KafkaOptions): KafkaClient {
+  const shared = connectionOptions(options);
   const admin = new Admin(shared);
   const writer = new Producer(shared);
   // The group is never joined; the client wants a name.
-  const reader = new Consumer({ ...shared, groupId: `${clientId}-reads`, isolationLevel: READ_COMMITTED });
+  const reader = new Consumer({ ...shared, groupId: `${shared.clientId}-reads`, isolationLevel: READ_COMMITTED });
 
   return {
     admin,
