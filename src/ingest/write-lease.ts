@@ -48,6 +48,8 @@ export function writeLease({ catalog, clock, shared }: WriteLeaseOptions): Write
   }
 
   return (document) => {
+    // The shards of a topic of others only grow in number: none is ever closed.
+    if (document.topic?.adopted === true) return undefined;
     const nowMs = clock.monotonicMs();
     if (nowMs - catalog.confirmedMs() < WRITE_LEASE_MS) return undefined;
     const known = unchanged.get(document.id);
