@@ -1,7 +1,8 @@
 /** Shards that change while two processes take records for them: the order of every key, and that nothing acknowledged is lost. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { describeOnKafka } from '../broker/test-kafka.ts';
-import { api, kinesis, must } from '../hostile/running-server.ts';
+import { landedIds } from '../hostile/lake-reader.ts';
+import { aFlow, api, flush, kinesis, must, spawnIn } from '../hostile/running-server.ts';
 import type { Put } from '../ingest/keyed-load.ts';
 import { followedNumbers, keyedLoad } from '../ingest/keyed-load.ts';
 import { aCluster, type Cluster } from './cluster.ts';
@@ -85,5 +86,33 @@ await describeOnKafka('shards that several processes write to', (kafka) => {
       },
       { timeout: 10_000 },
     );
+  });
+
+  test('with a process frozen across the change everything acknowledged lands', async () => {
+    const one = await cluster.start(['ingest', 'deliver']);
+    const frozen = await spawnIn(await cluster.place(['ingest']));
+    try {
+      await aFlow(one.url, {}, { shards: 1 });
+      await vi.waitFor(() => must(`${frozen.url}/v1/streams/s`, 'GET'), { timeout: 10_000 });
+      const here = keyedLoad([putAt(one.url)], 8, 'here');
+      const there = keyedLoad([putAt(frozen.url)], 8, 'there');
+      await Promise.all([here.more(3), there.more(3)]);
+      frozen.child.kill('SIGSTOP');
+      await must(`${one.url}/v1/streams/s/shards`, 'POST', { split: 'shardId-000000000000' });
+      await here.more(3);
+      frozen.child.kill('SIGCONT');
+      await there.more(3);
+      await Promise.all([here.stop(), there.stop()]);
+      expect(here.refusals).toEqual([]);
+      await flush(one.url);
+      const landed = await landedIds(cluster.lake, 'd');
+      const acknowledged = [...here.acknowledged, ...there.acknowledged].flatMap(([key, count]) =>
+        Array.from({ length: count }, (_, i) => `${key} ${i}`),
+      );
+      expect(landed).toEqual(expect.arrayContaining(acknowledged));
+    } finally {
+      frozen.child.kill('SIGKILL');
+      await frozen.exit;
+    }
   });
 });
