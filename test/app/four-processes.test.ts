@@ -91,7 +91,7 @@ await describeOnKafka('four processes on one Kafka and one bucket', (kafka) => {
     }
 
     await send(500, one, two);
-    await flushed(first.url);
+    await flushed(one.url);
     expect(await landed(s3, bucket)).toEqual(upTo(500));
     for (const { url } of all) {
       await vi.waitFor(async () => {
@@ -106,13 +106,20 @@ await describeOnKafka('four processes on one Kafka and one bucket', (kafka) => {
       }, SEEN);
     }
 
+    // The shards are dealt between those that land.
+    await vi.waitFor(async () => {
+      const shares = (await processesOf(one.url)).flatMap(({ deliveries }) => deliveries.map(({ shards }) => shards));
+      expect(shares.map(({ length }) => length)).toEqual([2, 2]);
+      expect(shares.flat().toSorted()).toEqual([0, 1, 2, 3]);
+    }, SEEN);
+
     // What is told to one, all do.
     await must(`${two.url}/v1/deliveries/d/pause`, 'POST', {});
     for (const { url } of all) await vi.waitFor(async () => expect((await statusOf(url)).state).toBe('paused'), SEEN);
     await send(200, two, one);
     await must(`${second.url}/v1/deliveries/d/resume`, 'POST', {});
     for (const { url } of all) await vi.waitFor(async () => expect((await statusOf(url)).state).toBe('running'), SEEN);
-    await flushed(second.url);
+    await flushed(two.url);
     expect(await landed(s3, bucket)).toEqual(upTo(700));
 
     // One that lands is killed while both do; what it had begun is nobody's.
@@ -131,7 +138,13 @@ await describeOnKafka('four processes on one Kafka and one bucket', (kafka) => {
     await flushed(second.url);
     expect(await landed(s3, bucket)).toEqual(upTo(1_300));
     await vi.waitFor(async () => expect(await processesOf(one.url)).toHaveLength(3), SEEN);
-    expect(await statusOf(second.url)).toMatchObject({ state: 'running', rows: 1_300, lostOffsets: 0 });
+    for (const { url } of [one, second])
+      expect(await statusOf(url)).toMatchObject({
+        state: 'running',
+        rows: 1_300,
+        lostOffsets: 0,
+        pending: { records: 0 },
+      });
 
     // Without the bucket, for longer than what is known of the shards may be relied on, records are taken all the same.
     await s3.kill();
