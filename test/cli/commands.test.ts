@@ -215,6 +215,22 @@ test('a stream that a delivery reads is deleted only with force', async () => {
   expect((await on('stream delete clicks')).code).toBe(EXIT.ok);
 });
 
+test('a stream is split, merged and scaled, and told how long it keeps records', async () => {
+  expect((await on('stream create wide')).code).toBe(EXIT.ok);
+  expect((await on('stream split wide shardId-000000000000')).stdout).toContain('wide has 2 open shards');
+  const merged = await on('stream merge wide shardId-000000000001 shardId-000000000002');
+  expect(merged.stdout).toContain('wide has 1 open shard: shardId-000000000003');
+  expect((await on('stream split wide shardId-000000000003 --at 1000')).stdout).toContain('2 open shards');
+  expect((await on('stream scale wide 3')).stdout).toContain('3 open shards');
+  expect((await on('stream split wide shardId-000000000003')).stderr).toContain('[argument-invalid]');
+  expect((await on('stream scale wide 0')).code).toBe(EXIT.usage);
+  expect((await on('stream retention wide 72')).stdout).toContain('wide keeps records 72 h');
+  const described = (await on('stream describe wide')).stdout;
+  expect(described).toContain('72 h');
+  expect(described.match(/ closed /g)?.length).toBeGreaterThan(3);
+  expect((await on('stream delete wide')).code).toBe(EXIT.ok);
+});
+
 test('status shows the server', async () => {
   expect((await on('status')).stdout).toContain(`server   ${server.url}, version `);
   expect(await json('status')).toMatchObject([{ roles: ['ingest', 'deliver', 'compact'], disk: {} }]);

@@ -5,11 +5,15 @@ import {
   DescribeStreamSummaryCommand,
   GetRecordsCommand,
   GetShardIteratorCommand,
+  IncreaseStreamRetentionPeriodCommand,
   KinesisClient,
   ListShardsCommand,
   ListStreamsCommand,
+  MergeShardsCommand,
   PutRecordCommand,
   PutRecordsCommand,
+  SplitShardCommand,
+  UpdateShardCountCommand,
   waitUntilStreamExists,
 } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -129,6 +133,37 @@ describe.each([
       page = await client.send(new ListShardsCommand({ NextToken: page.NextToken }));
     }
     expect(ids).toEqual([0, 1, 2, 3, 4].map((i) => `shardId-00000000000${i}`));
+  });
+
+  test('splits, merges and scales, and follows a shard to its children', async () => {
+    const StreamName = 'scaled';
+    const settled = () => waitUntilStreamExists({ client, maxWaitTime: 60, minDelay: 1 }, { StreamName });
+    const [zero, one, two] = [0, 1, 2].map((index) => `shardId-00000000000${index}`);
+    await client.send(new CreateStreamCommand({ StreamName, ShardCount: 1 }));
+    await client.send(new PutRecordCommand({ StreamName, PartitionKey: 'k', Data: text('before') }));
+    await client.send(
+      new SplitShardCommand({ StreamName, ShardToSplit: zero, NewStartingHashKey: String(1n << 127n) }),
+    );
+    await settled();
+    const place = { StreamName, ShardId: zero, ShardIteratorType: 'TRIM_HORIZON' } as const;
+    const { ShardIterator } = await client.send(new GetShardIteratorCommand(place));
+    const end = await client.send(new GetRecordsCommand({ ShardIterator }));
+    expect(end).toMatchObject({ Records: [{ PartitionKey: 'k' }], MillisBehindLatest: 0 });
+    expect(end.NextShardIterator).toBeUndefined();
+    expect(end.ChildShards?.map(({ ShardId, ParentShards }) => [ShardId, ParentShards])).toEqual([
+      [one, [zero]],
+      [two, [zero]],
+    ]);
+    await client.send(new MergeShardsCommand({ StreamName, ShardToMerge: one, AdjacentShardToMerge: two }));
+    await settled();
+    const scaled = await client.send(
+      new UpdateShardCountCommand({ StreamName, TargetShardCount: 2, ScalingType: 'UNIFORM_SCALING' }),
+    );
+    expect(scaled).toMatchObject({ StreamName, CurrentShardCount: 1, TargetShardCount: 2 });
+    await settled();
+    await client.send(new IncreaseStreamRetentionPeriodCommand({ StreamName, RetentionPeriodHours: 48 }));
+    const summary = await client.send(new DescribeStreamSummaryCommand({ StreamName }));
+    expect(summary.StreamDescriptionSummary).toMatchObject({ OpenShardCount: 2, RetentionPeriodHours: 48 });
   });
 
   test('gets the error types it knows', async () => {
