@@ -68,6 +68,8 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const knownIds = telemetry.gauge({ name: name('known_ids'), help: 'Event ids remembered to drop duplicates.', labels });
   const idsCut = telemetry.gauge({ name: name('known_ids_cut'), help: '1 while event ids within the window are forgotten for want of room.', labels });
   const working = telemetry.gauge({ name: name('working'), help: '0 while the delivery retries or is suspended.', labels });
+  // There from the start: nobody sees an increase in a series that begins with it.
+  lost.add(0, { delivery });
 
   return {
     landed(facts) {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { deliveryMetrics } from '../../src/delivery/metrics.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { type RegisteredMetric, registeredMetrics } from './registered-metrics.ts';
 
@@ -112,6 +113,12 @@ describe('the dashboard', () => {
 });
 
 describe('an alert', () => {
+  test('sees the first records that are lost: the series it watches is there before', async () => {
+    const telemetry = createTelemetry({ level: 'silent' });
+    deliveryMetrics(telemetry, 'd');
+    expect(await telemetry.exposition()).toContain('lakeward_delivery_lost_offsets_total{delivery="d"} 0');
+  });
+
   test('has a name of its own, a severity, a summary, and a runbook with what to do', () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     for (const { alert, labels, annotations } of rules) {
