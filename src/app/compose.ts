@@ -20,6 +20,7 @@ import type { SchemaText } from '../model/schema.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Compactions } from '../ports/compactions.ts';
 import type { Converter } from '../ports/converter.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { ProcessReport } from '../ports/processes.ts';
@@ -32,6 +33,7 @@ import { schemaRegistry } from '../schema/registry.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import { backgroundTasks, type TaskRoom } from './background-tasks.ts';
 import { openBroker } from './broker-place.ts';
+import { compactionPlace } from './compaction-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
 import type { FollowedBroker } from './followed-broker.ts';
@@ -204,6 +206,7 @@ function startEngines({ config, clock, telemetry, shutdown }: Ground, schemas: (
 interface OpenLanding {
   readonly deliveries: ReturnType<typeof createDeliveries>;
   readonly desk: LakeDesk;
+  readonly compactions: Compactions;
 }
 
 async function openDeliveries(stores: Stores): Promise<OpenLanding> {
@@ -214,29 +217,42 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   const shared = await sharedScheduler(stores, 'deliver');
   shutdown.opened('converter', () => converter.close());
 
-  const deliveries = createDeliveries({
-    broker,
+  const about = {
     catalog,
     converter,
     ...lake,
-    offers: offersOf(config),
     clock,
     telemetry,
     scheduler,
+    scratch: scratchFolders({ folder: scratch.landings, clock }),
+    writer: `${process.pid}-${stores.processId}`,
+    ...crashStep(config.testing.crashAt),
+  };
+  const deliveries = createDeliveries({
+    ...about,
+    broker,
+    offers: offersOf(config),
     sharedScheduler: shared,
     ...(stores.groups !== undefined && { groups: stores.groups }),
     ...(reports !== undefined && { elsewhere: sharesHeard(() => reports.list()) }),
-    scratch: scratchFolders({ folder: scratch.landings, clock }),
     delivers: config.roles.includes('deliver'),
-    writer: `${process.pid}-${stores.processId}`,
-    ...crashStep(config.testing.crashAt),
   });
   shutdown.opened('deliveries', () => deliveries.close());
   if (isShared(config)) await deliveries.ensure(stores.declared);
   else await deliveries.declare(stores.declared);
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
-  return { deliveries, desk: lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock }) };
+  const compacts = config.roles.includes('compact');
+  const compactions = compactionPlace({
+    ...about,
+    compacts,
+    scheduler: compacts ? await sharedScheduler(stores, 'compact') : scheduler,
+    copies: offersOf(config).kind !== 'folder',
+  });
+  await compactions.open();
+  shutdown.opened('compactions', () => compactions.close());
+  const desk = lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock });
+  return { deliveries, desk, compactions };
 }
 
 function lateLakeOf({ config, place, clock, telemetry }: Ground): LateLake {
@@ -280,7 +296,7 @@ async function reportOf(
 
 async function openFrontDoor(
   stores: Stores,
-  { deliveries, desk }: OpenLanding,
+  { deliveries, desk, compactions }: OpenLanding,
   startedMs: number,
 ): Promise<ServerAddress> {
   const { config, place, clock, telemetry, shutdown, broker, catalog, schemas, reports } = stores;
@@ -292,6 +308,7 @@ async function openFrontDoor(
     catalog,
     deliveries: reports === undefined ? deliveries : heardDeliveries(deliveries, () => reports.list()),
     desk,
+    compactions,
     schemas,
     clock,
     telemetry,

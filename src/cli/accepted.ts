@@ -16,6 +16,7 @@ export const SHARE: Accepted = {
   words: 'a share like 0.05, or one of so many rows like 0.05:1000',
   test: (text) => /^(0(\.\d+)?|1(\.0+)?)(:\d{1,7})?$/.test(text),
 };
+export const COMPACT: Accepted = oneOf(['listing', 'manifest', 'none']);
 export const EVOLVE: Accepted = oneOf(['none', 'add']);
 export const COMPATIBILITY: Accepted = oneOf([...COMPATIBILITY_MODES, 'default']);
 export const DURATION: Accepted = {

@@ -1,6 +1,10 @@
 /** Every command there is, in the order of the help. */
 import { apply } from './apply.ts';
 import type { Command } from './command.ts';
+import { compactCancel } from './compact/cancel.ts';
+import { compactPlan } from './compact/plan.ts';
+import { compactRun } from './compact/run.ts';
+import { compactStatus } from './compact/status.ts';
 import { deliveryCreate } from './delivery/create.ts';
 import { deliveryDelete } from './delivery/delete.ts';
 import { deliveryDescribe } from './delivery/describe.ts';
@@ -80,6 +84,10 @@ export const COMMANDS: readonly Command[] = [
   lakeLifecycle,
   lakeReport,
   lakeRestore,
+  compactPlan,
+  compactRun,
+  compactStatus,
+  compactCancel,
   rejectedList,
   rejectedShow,
   rejectedReplay,

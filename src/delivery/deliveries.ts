@@ -177,6 +177,8 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     async files(name, options) {
       const log = await freshLog(name);
       const { prefix, after, signal } = options ?? {};
+      // What others have merged since is gone from the lake.
+      if (after === undefined) await log.refresh({ signal });
       return log.files({ prefix, after, limit: pageLimit(options), signal });
     },
     async sweep(name, options) {

@@ -12,6 +12,7 @@ import type { LandingLog, LandingView } from '../landing/landing-log.ts';
 import { openLandingLog } from '../landing/landing-log.ts';
 import { landingPaths } from '../landing/paths.ts';
 import type { CallOptions } from '../ports/call-options.ts';
+import type { LakeStore } from '../ports/lake-store.ts';
 import type { IdMemory } from './id-memory.ts';
 import { rebuildLost } from './rebuild.ts';
 import type { DeliveryRoom } from './room.ts';
@@ -100,14 +101,20 @@ export async function hasLandingLog(room: DeliveryRoom, spec: DeliverySpec, call
   const stream = room.catalog.read().stream.get(spec.stream);
   if (stream === undefined) return false;
   try {
-    return (await room.lake.read(landingPaths(folderOf(spec, stream)).entry(0), call)) !== undefined;
+    return await hasLandingLogAt(room.lake, folderOf(spec, stream), call);
   } catch (error) {
     if (isLakewardError(error)) return false;
     throw error;
   }
 }
 
-function folderOf({ name }: Pick<DeliverySpec, 'name'>, { id }: StreamDocument): string {
+/** False while there is none. Throws `lake-unavailable`. */
+export async function hasLandingLogAt(lake: LakeStore, folder: string, call?: CallOptions): Promise<boolean> {
+  return (await lake.read(landingPaths(folder).entry(0), call)) !== undefined;
+}
+
+/** Folder of a delivery's landing log. */
+export function folderOf({ name }: Pick<DeliverySpec, 'name'>, { id }: StreamDocument): string {
   return `${name}/${id}`;
 }
 

@@ -26,6 +26,7 @@ import { planFromAvro } from '../schema/avro-plan.ts';
 import { dataFileName, extensionOf } from './file-name.ts';
 import { encryptedExtension } from './object-settings.ts';
 import { readObjectKeys } from './object-spec.ts';
+import { readCompaction } from './spec-compaction.ts';
 import { readTransform } from './spec-transform.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
@@ -50,6 +51,7 @@ const KEYS = [
   'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
   'flush', 'rejects',
   'start',
+  'compaction',
   'object', 'lifecycle',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
@@ -113,6 +115,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     ...readTransform(read, format, given['transform']),
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
+    ...readCompaction(read, format, given['compaction']),
     ...readObjectKeys(read, given, { ground: { name, stream, layout }, offers }),
   };
   requireRoom(read, spec);

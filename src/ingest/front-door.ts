@@ -6,6 +6,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
+import type { Compactions } from '../ports/compactions.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { KnownProcess } from '../ports/processes.ts';
 import type { Schemas } from '../ports/schemas.ts';
@@ -35,6 +36,7 @@ export interface FrontDoorOptions {
   readonly deliveries: Deliveries;
   /** Without it the routes of the lake are not served. */
   readonly desk?: LakeDesk;
+  readonly compactions?: Compactions;
   readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -145,6 +147,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         checkBearer,
         deliveries: options.deliveries,
         desk: options.desk,
+        compactions: options.compactions,
         schemas: options.schemas,
         status: options.status,
         processes: options.processes,

@@ -42,6 +42,28 @@ describe('a specification', () => {
     });
   });
 
+  test('says how small files become large ones, and parses to itself', () => {
+    const given = { name: 'd', stream: 's', compaction: { readers: 'manifest', window: '22:00-06:30', sort: ['a.b'] } };
+    const spec = parseDeliverySpec(given);
+    expect(spec.compaction).toEqual({
+      everyMs: 900_000,
+      targetBytes: 128 * 2 ** 20,
+      afterMs: 3_600_000,
+      sort: ['a.b'],
+      window: { fromMinute: 1320, toMinute: 390 },
+      readers: 'manifest',
+      keepMs: 7 * 86_400_000,
+    });
+    expect(parseDeliverySpec(spec)).toEqual(spec);
+    expect(parseDeliverySpec({ ...given, compaction: 'none' }).compaction).toBeUndefined();
+    const bad = { every: '1s', targetBytes: '1KB', after: -1, sort: [], window: '25:00-1:00', keep: '1h' };
+    expect(problemsOf({ name: 'd', stream: 's', compaction: bad }).paths).toEqual(
+      ['readers', 'keep', 'every', 'targetBytes', 'after', 'sort', 'window'].map((key) => `compaction.${key}`),
+    );
+    const raw = { name: 'd', stream: 's', format: 'raw', compaction: { readers: 'listing' } };
+    expect(problemsOf(raw).paths).toEqual(['compaction']);
+  });
+
   test('takes sizes, durations, times and fields as people write them', () => {
     const spec = parseDeliverySpec({
       name: 'd',

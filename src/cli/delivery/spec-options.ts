@@ -3,7 +3,7 @@
  * and checks them, this file only gathers. What an update does not name stays as it is.
  */
 import type { DeliverySpec } from '../../model/delivery.ts';
-import { CODEC, DURATION, EVOLVE, FORMAT, ON_OFF, REJECT_MODE, SHARE, SIZE } from '../accepted.ts';
+import { CODEC, COMPACT, DURATION, EVOLVE, FORMAT, ON_OFF, REJECT_MODE, SHARE, SIZE } from '../accepted.ts';
 import type { Invocation, OptionSpec } from '../command.ts';
 import { UsageError } from '../exit-code.ts';
 import { jsonFile } from '../json-file.ts';
@@ -57,6 +57,12 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     about: 'suspend when more than this share of so many rows in a row (default 1000) cannot land, like 0.05:1000',
     accepts: SHARE,
   },
+  compact: {
+    value: 'readers',
+    about:
+      'merge small files of past hours: listing, where readers list folders, manifest, where they go by the list of files, none (default)',
+    accepts: COMPACT,
+  },
   'allowed-lateness': {
     value: 'duration',
     about: 'how long after an hour rows still count as on time (default 10m)',
@@ -88,6 +94,7 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     dedupe: dedupe(call.option('dedupe')),
     flush: Object.keys(flush).length === 0 ? undefined : flush,
     rejects: rejects(call.option('rejects'), call.option('reject-budget')),
+    compaction: compaction(call.option('compact')),
     allowedLateness: call.option('allowed-lateness'),
     eventFuture: call.option('event-future'),
   });
@@ -142,6 +149,10 @@ function eventTime(text: string | undefined): unknown {
   if (text === undefined || !text.includes(':')) return text;
   const at = text.lastIndexOf(':');
   return { field: text.slice(0, at), form: text.slice(at + 1) };
+}
+
+function compaction(readers: string | undefined): unknown {
+  return readers === undefined || readers === 'none' ? readers : { readers };
 }
 
 function rejects(mode: string | undefined, budget: string | undefined): Record<string, unknown> | undefined {

@@ -12,6 +12,7 @@ import { LIMITS, MIB } from '../../model/limits.ts';
 import type { Exchange, Request } from '../server/exchange.ts';
 import { applyRoutes } from './apply-routes.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
+import { compactionRoutes } from './compaction-routes.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { lakeRoutes } from './lake-routes.ts';
 import { processRoutes } from './process-routes.ts';
@@ -63,6 +64,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...subjectRoutes(options),
     ...processRoutes(options),
     ...(options.desk === undefined ? [] : lakeRoutes(options.desk)),
+    ...(options.compactions === undefined ? [] : compactionRoutes(options.compactions)),
   ];
   for (const route of routes) addRoute(app, route, { options, exchanges });
   refuseOtherMethods(app, routes);

@@ -1,6 +1,7 @@
 /** What a route of the control API is: where, what it takes, what it does. Routes know nothing of fastify. */
 import type { Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Compactions } from '../../ports/compactions.ts';
 import type { Deliveries } from '../../ports/deliveries.ts';
 import type { LakeDesk } from '../../ports/lake-desk.ts';
 import type { KnownProcess } from '../../ports/processes.ts';
@@ -15,6 +16,7 @@ export interface ControlApiOptions {
   readonly streams: Streams;
   readonly deliveries: Deliveries;
   readonly desk?: LakeDesk | undefined;
+  readonly compactions?: Compactions | undefined;
   readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
