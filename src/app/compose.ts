@@ -276,7 +276,7 @@ async function tryLake({ lake, place, telemetry }: Stores): Promise<void> {
 }
 
 async function reportOf(
-  { config, catalog, processId }: Stores,
+  { config, catalog, clock, processId }: Stores,
   { deliveries }: OpenLanding,
   { startedMs, url }: { readonly startedMs: number; readonly url: string },
 ): Promise<ProcessReport> {
@@ -289,6 +289,7 @@ async function reportOf(
     version: packageVersion(),
     startedMs,
     catalogVersion: catalog.read().version,
+    catalogAgeMs: Math.round(clock.monotonicMs() - catalog.confirmedMs()),
     memoryBytes: process.memoryUsage.rss(),
     deliveries: await deliveries.shares(),
   };

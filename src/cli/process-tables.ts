@@ -2,6 +2,9 @@
 import type { DeliveryStatus, KnownProcess } from '../app/control-answers.ts';
 import { ageText, count, duration, size, table, time } from './wording.ts';
 
+/** It is asked for every second. */
+const CATALOG_AGE_MS_MAX = 15_000;
+
 /** Names a process where one looks for it. */
 function nameOf({ host, pid }: KnownProcess): string {
   return `${host}/${pid}`;
@@ -43,15 +46,13 @@ export function shareTable(processes: readonly KnownProcess[], nowMs: number): s
 export function fleetLines(processes: readonly KnownProcess[], deliveries: readonly DeliveryStatus[]): string[] {
   const heard = processes.filter(({ silent }) => !silent);
   const silent = processes.filter((one) => one.silent);
-  const newest = Math.max(...heard.map(({ catalogVersion }) => catalogVersion));
   return [
     ...silent.map(
       (one) => `${nameOf(one)} is silent for ${duration(one.heardAgoMs)}: it died, hangs or cannot reach the lake`,
     ),
     ...heard
-      // One behind is a change that is on its way.
-      .filter(({ catalogVersion }) => catalogVersion < newest - 1)
-      .map((one) => `${nameOf(one)} knows version ${one.catalogVersion} of the catalog, the newest is ${newest}`),
+      .filter(({ catalogAgeMs }) => catalogAgeMs > CATALOG_AGE_MS_MAX)
+      .map((one) => `${nameOf(one)} has not read the catalog for ${duration(one.catalogAgeMs)}: its log says why`),
     ...deliveries
       .filter(({ spec, state }) => state !== 'paused' && !heard.some((one) => hasShare(one, spec.name)))
       .map(({ spec }) => `nobody lands ${spec.name}: no process with the role deliver is heard`),

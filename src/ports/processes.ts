@@ -26,6 +26,8 @@ export interface ProcessReport {
   readonly startedMs: number;
   /** The newest version of the catalog it knows. */
   readonly catalogVersion: number;
+  /** How long ago that was known to be the newest of all. */
+  readonly catalogAgeMs: number;
   readonly memoryBytes: number;
   /** Empty without the role `deliver`. */
   readonly deliveries: readonly DeliveryShare[];

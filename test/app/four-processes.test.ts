@@ -110,7 +110,7 @@ await describeOnKafka('four processes on one Kafka and one bucket', (kafka) => {
     await vi.waitFor(async () => {
       const shares = (await processesOf(one.url)).flatMap(({ deliveries }) => deliveries.map(({ shards }) => shards));
       expect(shares.map(({ length }) => length)).toEqual([2, 2]);
-      expect(shares.flat().toSorted()).toEqual([0, 1, 2, 3]);
+      expect(shares.flat().toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
     }, SEEN);
 
     // What is told to one, all do.

@@ -29,6 +29,7 @@ function aReport(id: string, changes: Partial<ProcessReport> = {}): ProcessRepor
     version: '1',
     startedMs: 1,
     catalogVersion: 1,
+    catalogAgeMs: 0,
     memoryBytes: 1,
     deliveries: [],
     ...changes,
