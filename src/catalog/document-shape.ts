@@ -54,6 +54,7 @@ const reshard = object({
   target: list(decimal),
   parents: list(count),
   children: list(object({ startingHashKey: decimal, endingHashKey: decimal, parents: list(count) })),
+  unused: optional(flag),
 });
 
 const topic = object({ name: text, id: text, adopted: optional(flag) });

@@ -74,7 +74,10 @@ export function resharding(options: ReshardingOptions): Resharding {
 
   async function finish(document: StreamDocument, key: string): Promise<void> {
     try {
-      const othersMs = leaseMs === 0 ? 0 : leaseMs + LEASE_MARGIN_MS + (own.has(key) ? 0 : OTHERS_WAIT_MS);
+      const othersMs =
+        leaseMs === 0 || document.reshard?.unused === true
+          ? 0
+          : leaseMs + LEASE_MARGIN_MS + (own.has(key) ? 0 : OTHERS_WAIT_MS);
       await Promise.all([
         options.settled(document),
         othersMs === 0 ? undefined : clock.sleep(othersMs, closing.signal),

@@ -13,7 +13,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { BatchWriter } from './batch-writer.ts';
 import type { LiveStream } from './live-stream.ts';
 
-/** How long a request may wait for its shards, and how many bytes may. Beyond, its records fail as retryable. */
+/** How long a request may wait for one round of a change of its shards, and how many bytes may. Beyond, its records fail as retryable. */
 const HOLD_MS_MAX = 6_000;
 const HOLD_BYTES_MAX = 64 * MIB;
 
@@ -93,7 +93,7 @@ export function shardWriter({ broker, clock, find, obstacle, changed }: ShardWri
   return {
     async append(asked, records, signal) {
       const { name, id } = asked.document;
-      let untilMs: number | undefined;
+      let held: { readonly shards: number; readonly untilMs: number } | undefined;
       for (;;) {
         const stream = find(name);
         if (stream?.document.id !== id) throw new LakewardError('stream-not-found', `there is no stream '${name}'`);
@@ -101,8 +101,9 @@ export function shardWriter({ broker, clock, find, obstacle, changed }: ShardWri
         if (batch.count === 0) return { stream, batch, result: { offsets: new Float64Array(0), failures: [] } };
         const wait = waitOf(stream, batch);
         if (wait === undefined) return { stream, batch, result: await track(stream, batch) };
-        untilMs ??= clock.monotonicMs() + HOLD_MS_MAX;
-        if (!(await hold(wait, { untilMs, bytes: records.bytes(), signal }))) {
+        const shards = stream.document.shards.length;
+        if (held?.shards !== shards) held = { shards, untilMs: clock.monotonicMs() + HOLD_MS_MAX };
+        if (!(await hold(wait, { untilMs: held.untilMs, bytes: records.bytes(), signal }))) {
           return { stream, batch, result: failed(batch, 'shards-moving') };
         }
       }

@@ -85,5 +85,7 @@ export function finishRound(
     ...reshard.children.map((child, i) => ({ ...child, index: document.shards.length + i, createdMs: atMs })),
   ];
   const next = planRound({ shards }, reshard.target.map(BigInt));
-  return { ...rest, shards, ...(next !== undefined && { reshard: next }) };
+  if (next === undefined) return { ...rest, shards };
+  const unused = next.parents.every((index) => index >= document.shards.length);
+  return { ...rest, shards, reshard: { ...next, ...(unused && { unused }) } };
 }

@@ -50,6 +50,8 @@ export interface ReshardDocument {
   readonly parents: readonly number[];
   /** Shards from the moment their parents are closed, numbered on from the last; until then only storage for them is there. */
   readonly children: readonly ChildDocument[];
+  /** No parent ever took a record: the round before made them all. */
+  readonly unused?: boolean;
 }
 
 /** The topic of a Kafka cluster that keeps a stream. A topic deleted and made again under its name has another id. */

@@ -104,12 +104,16 @@ await describeOnKafka('shards that several processes write to', (kafka) => {
       await there.more(3);
       await Promise.all([here.stop(), there.stop()]);
       expect(here.refusals).toEqual([]);
-      await flush(one.url);
-      const landed = await landedIds(cluster.lake, 'd');
       const acknowledged = [...here.acknowledged, ...there.acknowledged].flatMap(([key, count]) =>
         Array.from({ length: count }, (_, i) => `${key} ${i}`),
       );
-      expect(landed).toEqual(expect.arrayContaining(acknowledged));
+      await vi.waitFor(
+        async () => {
+          await flush(one.url);
+          expect(await landedIds(cluster.lake, 'd')).toEqual(expect.arrayContaining(acknowledged));
+        },
+        { timeout: 30_000 },
+      );
     } finally {
       frozen.child.kill('SIGKILL');
       await frozen.exit;

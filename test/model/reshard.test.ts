@@ -95,6 +95,8 @@ describe('a change of shards', () => {
       const versions = reached(streamOf(evenStarts(from)), evenStarts(to), 2000);
       expect((versions.length - 1) / 2, `${from} to ${to}`).toBe(rounds);
     }
+    // Between two rounds of a scaling nobody could write to what the first made.
+    expect(reached(streamOf(evenStarts(5)), evenStarts(3), 2000)[2]?.reshard).toMatchObject({ unused: true });
     const three = streamOf(splitEvenly(3).map(({ start }) => start));
     const split = [...evenStarts(3), (evenStarts(3)[1] as bigint) + 5n].toSorted((a, b) => (a < b ? -1 : 1));
     expect(planRound(three, split)).toMatchObject({ parents: [1], children: [{ parents: [1] }, { parents: [1] }] });
