@@ -5,6 +5,7 @@
  */
 import { type AppendKeys, filesFor, isCut, type KnownKeys } from '../landing/known-keys.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
+import { highTable } from '../landing/shard-highs.ts';
 import type { ColumnPlan } from '../model/column-plan.ts';
 import type { DeliverySpec, FlushReason } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
@@ -25,7 +26,8 @@ import { currentPlan } from './plan-keeper.ts';
 import type { RangeOutcome } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
 import type { DeliveryRoom } from './room.ts';
-import type { ProgressBook } from './shard-progress.ts';
+import type { Progress, ProgressBook, ProgressFacts } from './shard-progress.ts';
+import { wholeStream } from './others-ends.ts';
 import { stageFiles } from './stage-files.ts';
 import { closingUnit, countLateRows } from './watermark.ts';
 
@@ -185,11 +187,12 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const reasons = converted.rejected?.reasons ?? [];
   const keys = await writeKeys(at, prepared);
 
+  const closed = closedShards(room.catalog.read(), at.stream);
+  const whole = await wholeStream(at, { from, ends, closed }, { signal });
   const previousMs = log.view().watermarkMs;
   const closes = closingUnit(compileLayout(spec.layout).units);
   const lateRows = countLateRows(converted.files, closes, previousMs);
-  const closed = closedShards(room.catalog.read(), at.stream);
-  const update = at.progress.after({ range, from, ends, eventHighMs: converted.eventHighMs, previousMs, closed });
+  const { watermarkMs, highs } = progressOf(at, prepared, { ...whole, previousMs, closed });
   const outcome = await log.commit(
     {
       nonce,
@@ -200,7 +203,8 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
       extraRows: converted.extraRows,
       lateRows,
       ...(converted.filteredRows === 0 ? {} : { filteredRows: converted.filteredRows }),
-      ...(update.watermarkMs === undefined ? {} : { watermarkMs: update.watermarkMs }),
+      ...(watermarkMs === undefined ? {} : { watermarkMs }),
+      ...(highs.size === 0 ? {} : { highs: highTable(highs) }),
       ...(skips && reasons.length > 0 ? { skipped: reasons } : {}),
       ...(prepared.order.letThrough === undefined ? {} : { letThrough: true as const }),
       ...(keys === undefined ? {} : { dedupe: keys }),
@@ -209,7 +213,6 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   );
   at.metrics.landing(outcome, room.clock.monotonicMs() - prepared.startedMs);
   if (outcome === 'superseded') return outcome;
-  update.adopt();
   at.growth?.landed(converted);
   const landed = {
     reason,
@@ -228,6 +231,14 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   };
   tellLanded(at, landed, converted.rejected?.rows ?? 0);
   return outcome;
+}
+
+function progressOf(
+  { progress }: LandingRoom,
+  { range, converted }: PreparedLanding,
+  known: Pick<ProgressFacts, 'from' | 'ends' | 'highs' | 'previousMs' | 'closed'>,
+): Progress {
+  return progress.after({ ...known, range, eventHighMs: converted.eventHighMs });
 }
 
 function tellLanded({ metrics, telemetryLog }: LandingRoom, landed: LandedFacts, rejectedRows: number): void {

@@ -6,7 +6,7 @@
 import type { TimeUnit } from '../partition/layout.ts';
 
 export interface ShardProgress {
-  /** Highest min(event time, arrival) of the landed rows, epoch ms; undefined before the first this process saw. */
+  /** Highest min(event time, arrival) of the landed rows, epoch ms; undefined before the first. */
   readonly highMs: number | undefined;
   /** Everything in the shard has landed. */
   readonly readToEnd: boolean;

@@ -11,6 +11,7 @@ import type { PartReference } from './file-list.ts';
 import { EMPTY_STATE, type LandingState, type OpenPartition } from './fold.ts';
 import type { KnownKeys } from './known-keys.ts';
 import { numberOf } from './paths.ts';
+import { type HighTable, highTable, moveHighs } from './shard-highs.ts';
 import { again, type LandingRoom } from './room.ts';
 
 const CHECKPOINT_VERSION = 1;
@@ -33,6 +34,8 @@ type Stored = Checkpoint & {
   readonly rejects?: LandingState['rejects'];
   readonly liveFiles: number;
   readonly watermarkMs?: number;
+  /** Absent in checkpoints of earlier versions. */
+  readonly highs?: HighTable;
   readonly lastLandedMs?: number;
   readonly condemned: readonly string[];
   readonly known?: KnownKeys;
@@ -59,6 +62,7 @@ export async function writeCheckpoint(
     rejects: state.rejects,
     liveFiles: state.liveFiles,
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
+    ...(state.highs.size === 0 ? {} : { highs: highTable(state.highs) }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),
     condemned: state.condemned,
     ...(hasKeys(state) ? { known: state.known } : {}),
@@ -132,6 +136,7 @@ export function parseCheckpoint(bytes: Uint8Array, path: string): { checkpoint: 
     rejects: stored.rejects ?? EMPTY_STATE.rejects,
     liveFiles: stored.liveFiles,
     watermarkMs: stored.watermarkMs,
+    highs: moveHighs(EMPTY_STATE.highs, stored.highs),
     lastLandedMs: stored.lastLandedMs,
     condemned: stored.condemned,
     known: stored.known ?? EMPTY_STATE.known,

@@ -9,6 +9,7 @@ import type { Offset, ShardIndex } from '../model/stream.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import type { EntryBody, MergedRows } from './entry.ts';
 import type { AppendKeys } from './known-keys.ts';
+import type { HighTable } from './shard-highs.ts';
 
 export type DraftFile = Omit<DataFile, 'path' | 'checksum'> & {
   readonly handle: StageHandle;
@@ -28,6 +29,7 @@ export interface AppendDraft {
   readonly lateRows: number;
   readonly filteredRows?: number;
   readonly watermarkMs?: number;
+  readonly highs?: HighTable;
   readonly dedupe?: AppendKeys;
   /** Rejected rows that are counted and kept nowhere. */
   readonly skipped?: readonly RejectCount[];
@@ -88,7 +90,7 @@ export function replayOf({ nonce: _nonce, ...draft }: ReplayDraft): EntryBody & 
 }
 
 export function appendOf(draft: AppendDraft): EntryBody {
-  const { planVersion, extraRows, lateRows, filteredRows, watermarkMs, dedupe, skipped, letThrough } = draft;
+  const { planVersion, extraRows, lateRows, filteredRows, watermarkMs, highs, dedupe, skipped, letThrough } = draft;
   const ranges = [...draft.ranges].map(([shard, { from, to }]) => {
     if (to < from)
       throw new LakewardError('argument-invalid', `range [${from}, ${to}) of shard ${shard} runs backwards`);
@@ -104,6 +106,7 @@ export function appendOf(draft: AppendDraft): EntryBody {
     lateRows,
     ...(filteredRows === undefined ? {} : { filteredRows }),
     ...(watermarkMs === undefined ? {} : { watermarkMs }),
+    ...(highs === undefined ? {} : { highs }),
     ...(skipped === undefined ? {} : { skipped }),
     ...(letThrough === undefined ? {} : { letThrough }),
     ...(dedupe === undefined ? {} : { dedupe }),

@@ -9,6 +9,7 @@ import { lakePath, type LakePath } from '../model/lake-path.ts';
 import type { ObjectSettings } from '../model/object-settings.ts';
 import type { OffsetGap } from '../ports/broker.ts';
 import type { AppendKeys } from './known-keys.ts';
+import type { HighTable } from './shard-highs.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 
 export const ENTRY_VERSION = 1;
@@ -57,6 +58,8 @@ export type EntryBody =
       /** Rows that the transform's filter left out. */
       readonly filteredRows?: number;
       readonly watermarkMs?: number;
+      /** Of the shards whose rows landed; absent in entries of earlier versions. */
+      readonly highs?: HighTable;
       /** Absent when the delivery does not drop duplicates. */
       readonly dedupe?: AppendKeys;
       /** Rejected rows that are counted and kept nowhere. */
@@ -206,6 +209,7 @@ const shape =
 
 const isRange: Check = (value) =>
   Array.isArray(value) && value.length === 2 && value.every(isCount) && value[0] <= value[1];
+const isHigh: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(isTime);
 const fileChecks = {
   path: isPath,
   staged: isPath,
@@ -263,6 +267,7 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     lateRows: isCount,
     filteredRows: optional(isCount),
     watermarkMs: optional(isTime),
+    highs: optional(tableOf(isHigh)),
     dedupe: optional(isAppendKeys),
     skipped: optional(listOf(isReason)),
     letThrough: optional((value) => value === true),

@@ -7,6 +7,7 @@ import { type Entry, type EntryBody, type LandedPart, removedPaths } from './ent
 import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
 import { forgetLast, type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
 import { type LiveFiles, moveFiles } from './live-files.ts';
+import { moveHighs, type ShardHighs } from './shard-highs.ts';
 
 /** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
 const CONDEMNED_MAX = 1000;
@@ -52,6 +53,8 @@ export interface LandingState extends LiveFiles {
   readonly totals: Totals;
   readonly rejects: RejectCounts;
   readonly watermarkMs: number | undefined;
+  /** By shard whose rows have landed: how far its event time got. */
+  readonly highs: ShardHighs;
   readonly lastLandedMs: number | undefined;
   readonly condemned: readonly string[];
   readonly known: KnownKeys;
@@ -84,6 +87,7 @@ export const EMPTY_STATE: LandingState = {
   rejects: NO_REJECTS,
   liveFiles: 0,
   watermarkMs: undefined,
+  highs: new Map(),
   lastLandedMs: undefined,
   condemned: [],
   known: NO_KEYS,
@@ -184,6 +188,7 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
     ...state,
     positions,
     planVersion: Math.max(state.planVersion, entry.planVersion),
+    highs: moveHighs(state.highs, entry.highs),
     lastLandedMs: entry.timeMs,
     rejects: countLanding(state.rejects, entry),
     known: remember(state.known, entry, entry.dedupe),

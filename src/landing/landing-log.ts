@@ -31,6 +31,7 @@ import type { Rebuild } from './repair.ts';
 import type { RejectCounts } from './reject-counts.ts';
 import { commitBody, recover, refreshed, type Session, settled } from './session.ts';
 import { type FileToStage, stageFile } from './stage.ts';
+import type { ShardHighs } from './shard-highs.ts';
 import type { StepHook } from './steps.ts';
 import { strayStages, sweep } from './sweep.ts';
 
@@ -68,6 +69,7 @@ export interface LandingView {
   readonly rejects: RejectCounts;
   readonly liveFiles: number;
   readonly watermarkMs?: number;
+  readonly highs: ShardHighs;
   /** The watermark cut down to a full hour: every hour before it is closed. */
   readonly closedThroughMs?: number;
   readonly lastLandedMs?: number;
@@ -264,7 +266,7 @@ function roomOf(options: LandingLogOptions): LandingRoom {
 }
 
 function viewOf(state: LandingState): LandingView {
-  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, lastLandedMs, known } = state;
+  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, highs, lastLandedMs, known } = state;
   return {
     entry: n,
     positions,
@@ -272,6 +274,7 @@ function viewOf(state: LandingState): LandingView {
     totals,
     rejects,
     liveFiles,
+    highs,
     known,
     ...(watermarkMs === undefined ? {} : { watermarkMs, closedThroughMs: Math.floor(watermarkMs / HOUR_MS) * HOUR_MS }),
     ...(lastLandedMs === undefined ? {} : { lastLandedMs }),

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/clock/manual-clock.ts';
 import { progressBook } from '../../src/delivery/shard-progress.ts';
+import type { ShardHighs } from '../../src/landing/shard-highs.ts';
 import { asOffset, asShard } from '../../src/model/stream.ts';
 import { closingUnit, countLateRows, nextWatermark, unitEndMs } from '../../src/delivery/watermark.ts';
 
@@ -81,6 +82,7 @@ describe('the progress of shards over landings', () => {
   const landings = (clock: ReturnType<typeof manualClock>) => {
     const book = progressBook({ clock, ...options });
     let watermarkMs: number | undefined;
+    let highs: ShardHighs = new Map();
     let landed = 0;
     return (shards: readonly number[], good: readonly number[], closed: readonly number[] = []): number | undefined => {
       const [from, to] = [asOffset(landed), asOffset(++landed)];
@@ -99,9 +101,10 @@ describe('the progress of shards over landings', () => {
         ends: new Map(shards.map((shard) => [asShard(shard), to])),
         eventHighMs: now(good),
         previousMs: watermarkMs,
+        highs,
         closed: new Map(closed.map((shard) => [asShard(shard), to])),
       });
-      update.adopt();
+      highs = new Map([...highs, ...update.highs]);
       watermarkMs = update.watermarkMs;
       return watermarkMs;
     };
