@@ -1,6 +1,6 @@
 /**
  * A process with one scheduler on Redis and one job, for tests that kill, freeze and end it: `job-process.ts <url> <prefix> <lockMs>`. It says
- * `ready`, `running`, `closed` on stdout. The job runs until it is stopped. SIGTERM closes the scheduler; then the process ends only when
+ * `ready`, `running`, `stopped`, `closed` on stdout. The job runs until it is stopped. SIGTERM closes the scheduler; then the process ends only when
  * nothing is left that keeps it.
  */
 import { systemClock } from '../../src/clock/system-clock.ts';
@@ -20,7 +20,12 @@ scheduler.add({
   jitter: 0,
   run(signal) {
     say('running');
-    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    return new Promise((_, reject) =>
+      signal.addEventListener('abort', () => {
+        say('stopped');
+        reject(signal.reason);
+      }),
+    );
   },
 });
 process.once('SIGTERM', () => void scheduler.close().then(() => say('closed')));
