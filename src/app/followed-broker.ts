@@ -25,7 +25,9 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
     const known = opened.get(storage.id);
     // Others may have changed a topic that is theirs.
     if (known?.as === as && storage.topic?.adopted !== true) return known.done;
-    const done = inner.open(storage);
+    // One after the other, so that what was asked for last stays: a retention may grow and shrink.
+    const before = known?.done.catch(() => undefined) ?? Promise.resolve();
+    const done = before.then(() => inner.open(storage));
     opened.set(storage.id, { as, done });
     done.catch(() => {
       // Tried again by the next that needs it.
@@ -69,7 +71,7 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
 
   return {
     async storedShards(document) {
-      const { topic } = await inner.open(storageOf(document));
+      const { topic } = await inner.open({ ...storageOf(document), asFound: true });
       return topic?.partitions ?? document.shards.length;
     },
     open: openOnce,
@@ -82,7 +84,10 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
     locate: (id, shard, at, call) => having(id, () => inner.locate(id, shard, at, call)),
     pending: (id, positions, options) => having(id, () => inner.pending(id, positions, options)),
     retain: (id, nowMs, call) => having(id, () => inner.retain(id, nowMs, call)),
-    close: () => inner.close(),
+    close() {
+      opened.clear();
+      return inner.close();
+    },
     follow() {
       let last = catalog.read();
       apply(last, last);

@@ -17,6 +17,8 @@ export interface StreamStorage {
   readonly topic?: TopicIdentity;
   /** For a first opening: name of a Kafka topic that is there, to be this stream from now on. */
   readonly adopt?: string;
+  /** Only tells what is there, where several processes share it: nothing is made, grown or given another retention. */
+  readonly asFound?: true;
 }
 
 /** A Kafka topic as opening found or made it. */
@@ -91,7 +93,7 @@ export interface OpenReport {
 
 export interface Broker {
   /**
-   * Makes the storage, or opens it as it is; a larger `shardCount` or another retention is taken over. Idempotent. Recovers what a crash
+   * Makes the storage, or opens it as it is; a larger `shardCount` or another retention is taken over, a smaller `shardCount` is not. Idempotent. Recovers what a crash
    * left. Throws `broker-changed` when the topic it knows is not there any more, `argument-invalid` when the one to adopt is not.
    */
   open(stream: StreamStorage, options?: CallOptions): Promise<OpenReport>;

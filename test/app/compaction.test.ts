@@ -88,10 +88,7 @@ test('small files become one of each partition, with the same rows, in every for
   }
   for (let i = 0; i < FILES; i++) {
     const records = [0, 1, 2, 3].map((n) => ({ id: i * 10 + n, kind: n % 2 === 0 ? 'a' : 'b' }));
-    await post(
-      '/v1/streams/s/records',
-      records,
-    );
+    await post('/v1/streams/s/records', records);
     for (const name of Object.keys(SPECS)) await post(`/v1/deliveries/${name}/flush`, {});
   }
   for (const name of Object.keys(SPECS)) {

@@ -66,6 +66,19 @@ await describeOnKafka('Kafka', (kafka) => {
       await broker.close();
     });
 
+    test('keeps its shards, and its retention from who only looks, when a process asks that knows less', async () => {
+      const broker = await opened(`t${topics++}-`);
+      const looked = { ...storage, asFound: true } as const;
+      await broker.open({ ...storage, shardCount: 3, retentionMs: 7_200_000 });
+      expect((await broker.open(looked)).topic).toMatchObject({ partitions: 3, retentionMs: 7_200_000 });
+      for (const late of [looked, storage]) {
+        await broker.open(late);
+        const batch = textBatch([{ shard: 2, key: 'k', data: 'x' }], Date.now());
+        expect(await broker.append(id, batch)).toMatchObject({ failures: [] });
+      }
+      await broker.close();
+    });
+
     test('that is gone, or not the one it was, is refused', async () => {
       const prefix = `t${topics++}-`;
       const broker = connected(prefix);

@@ -164,9 +164,12 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       if (isAdopted && found === undefined) {
         throw new LakewardError('argument-invalid', `there is no topic '${topic}' in the cluster`);
       }
-      const { shardCount, retentionMs } = storage;
-      const facts = await topics.ensure({ name: topic, shardCount, retentionMs, isAdopted });
+      const { shardCount, retentionMs, asFound = false } = storage;
+      const facts = await topics.ensure({ name: topic, shardCount, retentionMs, isAdopted, asFound });
       const identity: TopicIdentity = { name: topic, id: facts.id, ...(isAdopted && { adopted: true }) };
+      const opened = { identity, partitions: facts.partitions, retentionMs: facts.retentionMs };
+      const report = { stream: storage.id, topic: opened, gaps: [], tornBytes: 0 };
+      if (asFound) return report;
       const before = streams.get(storage.id);
       const ends = before?.ends ?? shardEnds(client, topic, { clock, pace });
       const writer = before?.target.writer ?? topicWriter(client, identity, pace);
@@ -176,14 +179,15 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
         setBytesMax: facts.setBytesMax,
         ended: (shard: number, end: number) => ends.noteEnd(shard, end),
       };
-      if (before !== undefined) Object.assign(before, { storage, target });
+      // One that was asked for earlier may come later: a stream never has fewer shards.
+      const grown = Math.max(shardCount, before?.storage.shardCount ?? 0);
+      if (before !== undefined) Object.assign(before, { storage: { ...storage, shardCount: grown }, target });
       else {
         const reader = topicReader(client, identity, turn);
         const seen = { seenBytes: 0, seenRecords: 0, firsts: new Map() };
         streams.set(storage.id, { storage, topic, isAdopted, target, ends, reader, ...seen });
       }
-      const opened = { identity, partitions: facts.partitions, retentionMs: facts.retentionMs };
-      return { stream: storage.id, topic: opened, gaps: [], tornBytes: 0 };
+      return report;
     },
     async remove(id) {
       const stream = streams.get(id);

@@ -36,6 +36,8 @@ export interface WantedTopic {
   readonly retentionMs: number;
   /** It belongs to others: its retention stays as it is. */
   readonly isAdopted: boolean;
+  /** It is only looked at. */
+  readonly asFound: boolean;
 }
 
 export function topicStorage(client: KafkaClient, pace: Clock, replicas: number | undefined): TopicStorage {
@@ -50,7 +52,11 @@ export function topicStorage(client: KafkaClient, pace: Clock, replicas: number 
   }
 
   return {
-    async ensure({ name, shardCount, retentionMs, isAdopted }) {
+    async ensure({ name, shardCount, retentionMs, isAdopted, asFound }) {
+      if (asFound) {
+        const topic = (await settled(name, (seen) => isReady(seen, 1))) as ClusterTopicMetadata;
+        return { id: topic.id, partitions: topic.partitionsCount, ...(await settingsOf(client, name)) };
+      }
       const before = (await client.topic(name))?.topic;
       try {
         if (before === undefined) await create(client, { name, shardCount, retentionMs, replicas });
