@@ -1,6 +1,6 @@
 /**
  * Two processes that take records for one stream, in one clock that is driven by hand: each with its own copy of the catalog, a lake that is
- * away from either now and then, appends that take time, and shards that change all the while.
+ * away from either now and then, appends that take time, a process that dies in the middle of a change, and shards that change all the while.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { LakewardError, isLakewardError } from '../../src/model/errors.ts';
 import type { Broker } from '../../src/ports/broker.ts';
 import type { Catalog } from '../../src/ports/catalog.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import type { KeyedLoad } from './keyed-load.ts';
+import type { KeyedLoad, Put } from './keyed-load.ts';
 import { followedNumbers, keyedLoad, putInto, shardData } from './keyed-load.ts';
 import { DAY_MS } from './open-door.ts';
 
@@ -24,7 +24,9 @@ import { DAY_MS } from './open-door.ts';
 const APPEND_MS_MAX = 400;
 
 interface Process {
-  readonly streams: Streams;
+  streams: Streams;
+  /** Ends it as it stands and starts it again. */
+  restart(): Promise<void>;
   readonly catalog: Catalog;
   isLakeAway: boolean;
 }
@@ -75,9 +77,20 @@ async function aWorld(seed: number): Promise<World> {
       const catalog = createCatalog({ store: awayAtTimes(store, state), clock });
       await catalog.open();
       const shared = { storedShards: async () => stored };
-      const streams = createStreams({ broker: slow, catalog, clock, shared });
-      streams.start();
-      return Object.assign(state, { catalog, streams });
+      const started = (): Streams => {
+        const streams = createStreams({ broker: slow, catalog, clock, shared });
+        streams.start();
+        return streams;
+      };
+      const process: Process = Object.assign(state, {
+        catalog,
+        streams: started(),
+        async restart() {
+          await process.streams.close();
+          process.streams = started();
+        },
+      });
+      return process;
     }),
   );
   return { clock, broker, processes };
@@ -109,6 +122,7 @@ async function episode(world: World, load: KeyedLoad): Promise<void> {
   });
   const away = pick();
   await clock.advance(upTo(clock, 2000));
+  if (clock.random() < 0.3) await changer.restart();
   away.isLakeAway = clock.random() < 0.6;
   await clock.advance(upTo(clock, 12_000));
   away.isLakeAway = false;
@@ -124,7 +138,14 @@ test('the order of every key is kept, and nothing acknowledged is lost, whatever
       const [one, two] = processes as [Process, Process];
       await one.streams.create({ name: 's', shards: 2, retentionMs: DAY_MS });
       await until(clock, () => two.streams.find('s') !== undefined);
-      const load = keyedLoad([putInto(one.streams, 's'), putInto(two.streams, 's')], 6);
+      const load = keyedLoad(
+        processes.map(
+          (process): Put =>
+            (key, data) =>
+              putInto(process.streams, 's')(key, data),
+        ),
+        6,
+      );
       for (let i = 0; i < 4; i++) await episode(world, load);
       await until(clock, () => processes.every(({ streams }) => streams.get('s').document.reshard === undefined));
       await until(clock, finished(load.stop()));
