@@ -20,6 +20,8 @@ export interface StreamView {
   readonly id: string;
   readonly createdMs: number;
   readonly retentionHours: number;
+  /** Whether its shards are being changed. */
+  readonly updating: boolean;
   readonly shards: readonly {
     readonly id: string;
     readonly startingHashKey: string;

@@ -196,6 +196,7 @@ test('the control API changes shards and answers when that is done', async () =>
   await ask(`${door.url}/v1/streams`, 'POST', { name: 's', shards: 1 });
   const shards = (body: object) => ask(`${door.url}/v1/streams/s/shards`, 'POST', body);
   expect((await shards({ count: 3 })).json).toMatchObject({
+    updating: false,
     shards: [{ closed: true }, { closed: false }, { closed: false }, { closed: false }],
   });
   expect((await shards({ split: 'shardId-000000000001' })).json['shards']).toHaveLength(6);

@@ -22,6 +22,7 @@ export const streamDescribe: Command = {
     terminal.data(`id       ${stream.id}`);
     terminal.data(`created  ${time(stream.createdMs)}`);
     terminal.data(`kept     ${stream.retentionHours} h: ${count(stream.records)} records, ${size(stream.bytes)}`);
+    if (stream.updating) terminal.data('shards   are being changed');
     terminal.data('');
     const rows = stream.shards.map((shard) => [
       shard.id,

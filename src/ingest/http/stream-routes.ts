@@ -46,6 +46,8 @@ export interface StreamView {
   readonly id: string;
   readonly createdMs: number;
   readonly retentionHours: number;
+  /** Whether its shards are being changed. */
+  readonly updating: boolean;
   /** The Kafka topic that keeps it. */
   readonly topic?: string;
   readonly shards: readonly object[];
@@ -152,5 +154,6 @@ async function streamView(document: StreamDocument, broker: Broker): Promise<Str
     closed: closedMs !== undefined,
   }));
   const topic = document.topic && { topic: document.topic.name };
-  return { name, id, createdMs, retentionHours: retentionMs / HOUR_MS, ...topic, shards, records, bytes };
+  const updating = document.reshard !== undefined;
+  return { name, id, createdMs, retentionHours: retentionMs / HOUR_MS, updating, ...topic, shards, records, bytes };
 }
