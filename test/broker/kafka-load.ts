@@ -4,7 +4,7 @@
  */
 import { Kafka, logLevel } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { isLakewardError } from '../../src/model/errors.ts';
 import type { StreamId } from '../../src/model/stream.ts';
 import type { Broker } from '../../src/ports/broker.ts';
@@ -111,7 +111,8 @@ async function readByOthers({ bootstrap, topic }: Kept): Promise<(readonly [stri
   const client = new Kafka({ clientId: 'other', brokers: [...bootstrap], logLevel: logLevel.NOTHING });
   const admin = client.admin();
   await admin.connect();
-  const ends = await admin.fetchTopicOffsets(topic);
+  // A node that stood still has to be taken back first.
+  const ends = await vi.waitFor(() => admin.fetchTopicOffsets(topic), { timeout: 30_000, interval: 200 });
   await admin.disconnect();
   const total = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
   const consumer = client.consumer({ groupId: `count-${topic}` });

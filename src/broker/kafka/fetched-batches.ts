@@ -1,17 +1,25 @@
 /**
- * From what Kafka answers to record batches of one shard: records before the position asked for are cut off (Kafka answers whole
+ * From the bytes Kafka answers to record batches of one shard: records before the position asked for are cut off (Kafka answers whole
  * batches), control records and records of aborted transactions are passed over, and offsets without a record, as compaction and
- * transactions leave them, end a batch, so that offsets inside one are contiguous. Pure.
+ * transactions leave them, end a batch, so that offsets inside one are contiguous. No object is made of a record. Pure.
  */
-import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka';
+import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka';
 import type { RecordBatch } from '../../model/record-batch.ts';
 import { asOffset, type Offset, type ShardIndex } from '../../model/stream.ts';
 import type { OffsetGap } from '../../ports/broker.ts';
-import type { FetchedPartition } from './kafka-client.ts';
+import type { FetchedPartition } from './fetch-request.ts';
+import { type RecordCursor, recordCursor } from './record-cursor.ts';
+import { type Run, runOf } from './record-run.ts';
 
-const CONTROL = 0x20;
-const TRANSACTIONAL = 0x10;
+const COMPRESSION = 0x07;
 const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+/** The head of a batch up to its records; see record-sets.ts for what lies where. */
+const HEAD_BYTES = 61;
+const LENGTH_FROM = 12;
+/** Room a run begins with when it is not the first: of a compacted topic there may be many. */
+const LATER_RUN_BYTES = 4096;
 
 export interface FetchedShard {
   readonly batches: readonly RecordBatch[];
@@ -19,13 +27,8 @@ export interface FetchedShard {
   readonly next: Offset;
 }
 
-interface Run {
-  readonly firstOffset: number;
-  readonly records: KafkaRecord[];
-  readonly arrivals: number[];
-}
-
 export function fetchedShard(shard: ShardIndex, from: Offset, answer: FetchedPartition): FetchedShard {
+  const { records } = answer;
   const runs: Run[] = [];
   const gaps: OffsetGap[] = [];
   const aborted = abortedTransactions(answer);
@@ -38,68 +41,80 @@ export function fetchedShard(shard: ShardIndex, from: Offset, answer: FetchedPar
     next = to;
   }
 
-  function take(batch: RecordsBatch, record: KafkaRecord): void {
-    const offset = Number(batch.firstOffset) + record.offsetDelta;
-    if (offset < next) return;
-    if (offset > next) passOver(offset);
-    let run = runs.at(-1);
-    if (run === undefined || run.firstOffset + run.records.length !== offset) {
-      run = { firstOffset: offset, records: [], arrivals: [] };
-      runs.push(run);
+  function take(cursor: RecordCursor, firstOffset: number, timeOf: (delta: number) => number): void {
+    while (cursor.move()) {
+      const offset = firstOffset + cursor.offsetDelta;
+      if (offset < next) continue;
+      if (offset > next) passOver(offset);
+      let run = runs.at(-1);
+      if (run?.end() !== offset) runs.push((run = runOf(offset, runs.length === 0 ? records.length : LATER_RUN_BYTES)));
+      run.add(cursor, timeOf(cursor.timeDelta));
+      next = offset + 1;
     }
-    run.records.push(record);
-    const appended = (batch.attributes & LOG_APPEND_TIME) !== 0;
-    run.arrivals.push(Number(appended ? batch.maxTimestamp : batch.firstTimestamp + record.timestampDelta));
-    next = offset + 1;
   }
 
-  for (const batch of answer.records ?? []) {
-    const end = Number(batch.firstOffset) + batch.lastOffsetDelta + 1;
-    if (end <= next) continue;
-    if (!aborted(batch) && (batch.attributes & CONTROL) === 0) for (const record of batch.records) take(batch, record);
-    if (next < end) passOver(end);
+  for (let at = 0; at + HEAD_BYTES <= records.length; ) {
+    const head = headAt(records, at);
+    if (at + head.bytes > records.length) break;
+    const bytes = records.subarray(at + HEAD_BYTES, at + head.bytes);
+    at += head.bytes;
+    if (head.end <= next) continue;
+    const { attributes, firstMs, greatestMs } = head;
+    if (!aborted(head) && (attributes & CONTROL) === 0) {
+      const timeOf = (attributes & LOG_APPEND_TIME) === 0 ? (delta: number) => firstMs + delta : () => greatestMs;
+      take(recordCursor(plainBytes(bytes, attributes & COMPRESSION), head.count), head.firstOffset, timeOf);
+    }
+    if (next < head.end) passOver(head.end);
   }
-  return { batches: runs.map((run) => toBatch(shard, run)), gaps, next: asOffset(next) };
+  return { batches: runs.map((run) => run.batch(shard)), gaps, next: asOffset(next) };
 }
 
-/** Says of batches, in their order, whether their transaction was aborted. */
-function abortedTransactions({ abortedTransactions: list }: FetchedPartition): (batch: RecordsBatch) => boolean {
-  const waiting = [...(list ?? [])].sort((a, b) => Number(a.firstOffset - b.firstOffset));
-  const aborting = new Set<bigint>();
-  return (batch) => {
-    while (waiting[0] !== undefined && waiting[0].firstOffset <= batch.firstOffset) {
-      aborting.add((waiting.shift() as (typeof waiting)[0]).producerId);
-    }
-    if ((batch.attributes & TRANSACTIONAL) === 0) return false;
-    const isAborted = aborting.has(batch.producerId);
-    if (isAborted && (batch.attributes & CONTROL) !== 0) aborting.delete(batch.producerId);
-    return isAborted;
+interface Head {
+  readonly firstOffset: number;
+  /** With the head. */
+  readonly bytes: number;
+  readonly attributes: number;
+  readonly end: number;
+  readonly firstMs: number;
+  readonly greatestMs: number;
+  readonly producerId: bigint;
+  readonly count: number;
+}
+
+function headAt(records: Buffer, at: number): Head {
+  const magic = records.readInt8(at + 16);
+  if (magic !== 2) throw new Error(`record format ${magic} of Kafka before 0.11 is not read`);
+  const firstOffset = Number(records.readBigInt64BE(at));
+  return {
+    firstOffset,
+    bytes: records.readInt32BE(at + 8) + LENGTH_FROM,
+    attributes: records.readInt16BE(at + 21),
+    end: firstOffset + records.readInt32BE(at + 23) + 1,
+    firstMs: Number(records.readBigInt64BE(at + 27)),
+    greatestMs: Number(records.readBigInt64BE(at + 35)),
+    producerId: records.readBigInt64BE(at + 43),
+    count: records.readInt32BE(at + 57),
   };
 }
 
-function toBatch(shard: ShardIndex, { firstOffset, records, arrivals }: Run): RecordBatch {
-  const keyEnds = new Uint32Array(records.length);
-  const dataEnds = new Uint32Array(records.length);
-  let keyEnd = 0;
-  let dataEnd = 0;
-  for (const [i, { key, value }] of records.entries()) {
-    keyEnds[i] = keyEnd += key?.length ?? 0;
-    dataEnds[i] = dataEnd += value?.length ?? 0;
-  }
-  const keys = Buffer.allocUnsafe(keyEnd);
-  const data = Buffer.allocUnsafe(dataEnd);
-  for (const [i, { key, value }] of records.entries()) {
-    key?.copy(keys, i === 0 ? 0 : keyEnds[i - 1]);
-    value?.copy(data, i === 0 ? 0 : dataEnds[i - 1]);
-  }
-  return {
-    shard,
-    firstOffset: asOffset(firstOffset),
-    count: records.length,
-    keys,
-    keyEnds,
-    data,
-    dataEnds,
-    arrivals: Float64Array.from(arrivals),
+function plainBytes(bytes: Buffer, compression: number): Buffer {
+  if (compression === 0) return bytes;
+  const algorithm = compressionsAlgorithmsByBitmask[compression];
+  if (algorithm === undefined) throw new Error(`compression ${compression} is not known`);
+  return algorithm.decompressSync(bytes);
+}
+
+/** Says of batches, in their order, whether their transaction was aborted. */
+function abortedTransactions({ abortedTransactions: list }: FetchedPartition): (batch: Head) => boolean {
+  const waiting = [...list].sort((a, b) => Number(a.firstOffset - b.firstOffset));
+  const aborting = new Set<bigint>();
+  return ({ firstOffset, attributes, producerId }) => {
+    while (waiting[0] !== undefined && waiting[0].firstOffset <= firstOffset) {
+      aborting.add((waiting.shift() as (typeof waiting)[0]).producerId);
+    }
+    if ((attributes & TRANSACTIONAL) === 0) return false;
+    const isAborted = aborting.has(producerId);
+    if (isAborted && (attributes & CONTROL) !== 0) aborting.delete(producerId);
+    return isAborted;
   };
 }

@@ -51,7 +51,6 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
   const client = connectKafka(options);
   const topics = topicStorage(client, pace, options.replicas);
   const streams = new Map<StreamId, OpenStream>();
-  const turn = inTurn();
   const metrics = kafkaMetrics(telemetry);
   const producer = producing({ pace, log: telemetry.log, metrics });
   let closed = false;
@@ -98,10 +97,10 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
   /** Asks again whenever a shard has grown, until `answer` is content or time is up. */
   async function waitFor<T>(id: StreamId, wait: WaitFor<T>): Promise<T> {
     const deadlineMs = clock.monotonicMs() + wait.waitMs;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       wait.signal?.throwIfAborted();
       const stream = streamOf(id, wait.positions.keys());
-      const { answer, content, ends } = await wait.ask(stream).catch((error: unknown) => {
+      const { answer, content, ends } = await wait.ask(stream, isFirst).catch((error: unknown) => {
         // What fails because the stream or the broker went away is told as that.
         streamOf(id);
         throw error;
@@ -113,10 +112,12 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
     }
   }
 
-  async function pendingNow(stream: OpenStream, positions: Positions): Promise<Pending> {
+  /** `isFirst`: nothing was asked of Kafka yet for this call. Others may hold back records of their topic in transactions. */
+  async function pendingNow(stream: OpenStream, positions: Positions, isFirst: boolean): Promise<Pending> {
+    const lately = isFirst || stream.isAdopted ? undefined : stream.ends.known(positions.keys());
     const [latest, earliest] = await Promise.all([
-      stream.ends.ask(positions.keys(), 'latest'),
-      stream.ends.ask(positions.keys(), 'earliest'),
+      lately ?? stream.ends.ask(positions.keys(), 'latest'),
+      stream.ends.starts([...positions.keys()]),
     ]);
     const ends = new Map<ShardIndex, Offset>();
     const waiting = new Map<ShardIndex, Offset>();
@@ -183,7 +184,7 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       const grown = Math.max(shardCount, before?.storage.shardCount ?? 0);
       if (before !== undefined) Object.assign(before, { storage: { ...storage, shardCount: grown }, target });
       else {
-        const reader = topicReader(client, identity, turn);
+        const reader = topicReader(client, identity, pace);
         const seen = { seenBytes: 0, seenRecords: 0, firsts: new Map() };
         streams.set(storage.id, { storage, topic, isAdopted, target, ends, reader, ...seen });
       }
@@ -224,8 +225,8 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
         positions,
         waitMs,
         signal,
-        ask: async (stream) => {
-          const answer = await pendingNow(stream, positions);
+        ask: async (stream, isFirst) => {
+          const answer = await pendingNow(stream, positions, isFirst);
           return { answer, content: answer.bytes >= minBytes || answer.records >= minRecords, ends: answer.ends };
         },
       }),
@@ -249,6 +250,7 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       } catch (error) {
         throw unreachable(`records of topic '${stream.topic}' cannot be dropped`, error);
       }
+      stream.ends.forgetStarts();
       const records = cuts.reduce((sum, cut) => sum + cut.records, 0);
       return Math.max(1, Math.round((records * stream.seenBytes) / Math.max(1, stream.seenRecords)));
     },
@@ -272,15 +274,5 @@ interface WaitFor<T> {
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
   /** `ends`: an answer may change once a shard is longer than this. */
-  ask(stream: OpenStream): Promise<{ answer: T; content: boolean; ends: Positions }>;
-}
-
-/** Runs one piece of work after the other. */
-function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = last.then(work, work);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
+  ask(stream: OpenStream, isFirst: boolean): Promise<{ answer: T; content: boolean; ends: Positions }>;
 }

@@ -1,7 +1,6 @@
 /**
  * The connections of one process to a Kafka cluster, made from one set of options: an administrator, a producer and readers. A reader
- * is a consumer that never joins a group: positions come from the landing log. Its fetch sessions bear one request at a time, so
- * requests on one reader take turns. Owns no decision.
+ * is a consumer that never joins a group: positions come from the landing log. Owns no decision.
  */
 import type { BaseOptions, ClusterMetadata, ClusterTopicMetadata } from '@platformatic/kafka';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
@@ -16,13 +15,6 @@ export interface KafkaOptions {
   /** Copies of every partition of a topic made here; the cluster's default without. */
   readonly replicas?: number;
 }
-
-export type FetchRequest = Parameters<Consumer['fetch']>[0];
-export type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
-/** What Kafka answers of one partition. */
-export type FetchedPartition = FetchResponse['responses'][number]['partitions'][number];
-/** What is asked of one partition. */
-export type PartitionFetch = FetchRequest['topics'][number]['partitions'][number];
 
 export interface KafkaClient {
   readonly admin: Admin;

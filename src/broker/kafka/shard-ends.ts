@@ -10,6 +10,8 @@ import { unreachable } from './kafka-errors.ts';
 
 /** How soon a record of another process is seen by a waiting reader. */
 const POLL_MS = 100;
+/** Only retention moves where a shard begins; until that is seen, what it took counts as waiting. */
+const STARTS_MS = 10_000;
 const LATEST = -1n;
 const EARLIEST = -2n;
 
@@ -26,6 +28,12 @@ export interface ShardEnds {
     shards: Iterable<ShardIndex>,
     at: 'earliest' | 'latest' | { atMs: number },
   ): Promise<Map<ShardIndex, Offset | undefined>>;
+  /** The ends seen lately, when those of all these shards are known: a waiter is not later than Kafka by more than its asking. */
+  known(shards: Iterable<ShardIndex>): Map<ShardIndex, Offset> | undefined;
+  /** Where these shards began when Kafka was asked, seconds ago at most. */
+  starts(shards: readonly ShardIndex[]): Promise<Map<ShardIndex, Offset | undefined>>;
+  /** Asks anew for where shards begin. */
+  forgetStarts(): void;
   /** The newest end known; never goes back but by `ask`. */
   noteEnd(shard: number, end: number): void;
   /** Resolves when an end of these shards has changed since `known`, or the time is up. */
@@ -95,8 +103,29 @@ export function shardEnds(client: KafkaClient, topic: string, { clock, pace }: C
     await pace.sleep(POLL_MS, pausing.signal).catch(() => undefined);
   }
 
+  let asked: { readonly untilMs: number; readonly offsets: Map<ShardIndex, Offset | undefined> } | undefined;
+
   return {
     ask,
+    known(shards) {
+      const found = new Map<ShardIndex, Offset>();
+      for (const shard of shards) {
+        const end = ends.get(shard);
+        if (end === undefined) return undefined;
+        found.set(shard, end);
+      }
+      return found;
+    },
+    async starts(shards) {
+      const nowMs = pace.monotonicMs();
+      if (asked === undefined || asked.untilMs < nowMs || shards.some((shard) => !asked?.offsets.has(shard))) {
+        asked = { untilMs: nowMs + STARTS_MS, offsets: await ask(shards, 'earliest') };
+      }
+      return asked.offsets;
+    },
+    forgetStarts() {
+      asked = undefined;
+    },
     noteEnd,
     async grown(known, { waitMs, signal }) {
       signal?.throwIfAborted();

@@ -1,17 +1,19 @@
 /**
- * Reads records of a topic from positions: one request to each leader that holds a shard asked for, taken in turns. What retention took
- * is named as a gap and the read goes on behind it in the next call; stale knowledge of the cluster is renewed and the request repeated.
+ * Reads records of a topic from positions: one request to each leader that holds a shard asked for, until the bytes asked for are there;
+ * one read of a topic at a time, so that what is held in memory is bounded. What retention took is named as a gap and the read goes on
+ * behind it in the next call; stale knowledge of the cluster is renewed and the request repeated.
  */
-import { MultipleErrors, ResponseError } from '@platformatic/kafka';
 import { isLakewardError, LakewardError } from '../../model/errors.ts';
 import type { Offset, Positions, ShardIndex, TopicIdentity } from '../../model/stream.ts';
 import { asShard } from '../../model/stream.ts';
-import type { FetchedPartition, FetchRequest, FetchResponse, KafkaClient, PartitionFetch } from './kafka-client.ts';
-import { KAFKA, STALE_METADATA, unreachable } from './kafka-errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type FetchedPartition, fetchFrom, type FetchPlan } from './fetch-request.ts';
+import type { KafkaClient } from './kafka-client.ts';
+import { KAFKA, kafkaReason, STALE_METADATA, unreachable } from './kafka-errors.ts';
 
-const ATTEMPTS = 5;
-/** Kafka answers at once: waiting is done elsewhere. */
-const FETCH_WAIT_MS = 0;
+/** A node may be late to know of a topic or of a new leader. */
+const ATTEMPTS = 10;
+const AGAIN_MS = 100;
 /** A shard's share of an answer when many are asked for. */
 const SHARD_BYTES_MIN = 64 * 1024;
 
@@ -25,11 +27,10 @@ export interface TopicReader {
   fetch(positions: Positions, maxBytes: number): Promise<ReadonlyMap<ShardIndex, ShardAnswer>>;
 }
 
-export function topicReader(
-  client: KafkaClient,
-  { name, id }: TopicIdentity,
-  turn: <T>(work: () => Promise<T>) => Promise<T>,
-): TopicReader {
+export function topicReader(client: KafkaClient, { name, id }: TopicIdentity, pace: Clock): TopicReader {
+  const turn = inTurn();
+  let reads = 0;
+
   async function attempt(
     positions: Positions,
     { maxBytes, mayBeStale }: { readonly maxBytes: number; readonly mayBeStale: boolean },
@@ -39,32 +40,32 @@ export function topicReader(
     if (topic === undefined) return 'stale';
     if (topic.id !== id && mayBeStale) return 'stale';
     if (topic.id !== id) throw new LakewardError('broker-changed', `topic '${name}': another one took its name`);
-    const partitionMaxBytes = Math.max(SHARD_BYTES_MIN, Math.floor(maxBytes / Math.max(1, positions.size)));
-    const byLeader = new Map<number, PartitionFetch[]>();
+    const shardBytes = Math.max(SHARD_BYTES_MIN, Math.floor(maxBytes / Math.max(1, positions.size)));
+    const byLeader = new Map<number, FetchPlan['partitions'][number][]>();
     for (const [shard, offset] of positions) {
       const leader = topic.partitions[shard]?.leader ?? -1;
       if (leader < 0) return 'stale';
       const partitions = byLeader.get(leader) ?? [];
       byLeader.set(leader, partitions);
-      partitions.push({
-        partition: shard,
-        currentLeaderEpoch: -1,
-        fetchOffset: BigInt(offset),
-        lastFetchedEpoch: -1,
-        partitionMaxBytes,
-      });
+      partitions.push({ partition: shard, offset, maxBytes: shardBytes });
     }
     const answers = new Map<ShardIndex, ShardAnswer>();
-    for (const [node, partitions] of byLeader) {
-      const topics = [{ topicId: topic.id, partitions }];
-      const response = await fetched(client, { node, topics, maxBytes, minBytes: 0, maxWaitTime: FETCH_WAIT_MS });
-      for (const answer of response.responses.flatMap((one) => one.partitions)) {
-        const shard = asShard(answer.partitionIndex);
+    let leftBytes = maxBytes;
+    for (const [leader, partitions] of turned(byLeader, reads++)) {
+      const node = cluster.brokers.get(leader);
+      if (node === undefined) return 'stale';
+      for (const answer of await fetchFrom(client, node, { topicId: id, maxBytes: leftBytes, partitions })) {
+        const shard = asShard(answer.partition);
         const from = positions.get(shard);
         if (from === undefined) continue;
         if (STALE_METADATA.has(answer.errorCode)) return 'stale';
+        if (answer.errorCode !== 0 && answer.errorCode !== KAFKA.offsetOutOfRange) {
+          throw new Error(`${kafkaReason(answer.errorCode)}, partition ${shard}`);
+        }
         answers.set(shard, { from, answer: answer.errorCode === KAFKA.offsetOutOfRange ? undefined : answer });
+        leftBytes -= answer.records.length;
       }
+      if (leftBytes <= 0) break;
     }
     return answers;
   }
@@ -82,23 +83,25 @@ export function topicReader(
             if (tries >= ATTEMPTS) throw unreachable(`topic '${name}' cannot be read`, error);
           }
           client.reader.clearMetadata();
+          await pace.sleep(AGAIN_MS);
         }
       }),
   };
 }
 
-/** The client throws when one partition of many has an error; the answer is in what it throws. */
-async function fetched(client: KafkaClient, request: FetchRequest): Promise<FetchResponse> {
-  try {
-    return await client.reader.fetch(request);
-  } catch (error) {
-    const response = responseIn(error);
-    if (response === undefined) throw error;
-    return response;
-  }
+/** Begins with another each time, so that none is always last. */
+function turned<K, V>(map: ReadonlyMap<K, V>, by: number): (readonly [K, V])[] {
+  const all = [...map];
+  const start = all.length === 0 ? 0 : by % all.length;
+  return [...all.slice(start), ...all.slice(0, start)];
 }
 
-function responseIn(error: unknown): FetchResponse | undefined {
-  if (error instanceof ResponseError) return error['response'] as FetchResponse;
-  return error instanceof MultipleErrors ? responseIn(error.errors.at(-1)) : undefined;
+/** Runs one piece of work after the other. */
+function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
 }

@@ -1,0 +1,74 @@
+/** Walks over the records of one Kafka record batch, uncompressed. Its fields tell of the record it is at. Bytes are checked, not trusted. */
+export interface RecordCursor {
+  readonly bytes: Buffer;
+  timeDelta: number;
+  offsetDelta: number;
+  /** Where key and data lie in `bytes`; empty when there is none. */
+  keyFrom: number;
+  keyTo: number;
+  dataFrom: number;
+  dataTo: number;
+  /** Goes to the next record; false after the last. */
+  move(): boolean;
+}
+
+export function recordCursor(bytes: Buffer, count: number): RecordCursor {
+  let at = 0;
+  let left = count;
+
+  /** A zigzag varint. */
+  function number(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = bytes[at++];
+      if (byte === undefined || scale > Number.MAX_SAFE_INTEGER) throw damaged();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      scale *= 0x80;
+    }
+  }
+
+  /** Goes over bytes with their length before them; -1 is none. */
+  function span(): number {
+    const length = Math.max(0, number());
+    at += length;
+    return length;
+  }
+
+  const cursor: RecordCursor = {
+    bytes,
+    timeDelta: 0,
+    offsetDelta: 0,
+    keyFrom: 0,
+    keyTo: 0,
+    dataFrom: 0,
+    dataTo: 0,
+    move() {
+      if (left === 0) return false;
+      left--;
+      const length = number();
+      const end = at + length;
+      if (length < 0 || end > bytes.length) throw damaged();
+      // Attributes.
+      at++;
+      cursor.timeDelta = number();
+      cursor.offsetDelta = number();
+      const keyBytes = span();
+      cursor.keyFrom = at - keyBytes;
+      cursor.keyTo = at;
+      const dataBytes = span();
+      cursor.dataFrom = at - dataBytes;
+      cursor.dataTo = at;
+      if (at > end) throw damaged();
+      // Headers are passed over.
+      at = end;
+      return true;
+    },
+  };
+  return cursor;
+}
+
+function damaged(): Error {
+  return new Error('a record batch of Kafka cannot be taken apart');
+}
