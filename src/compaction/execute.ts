@@ -89,16 +89,17 @@ const READ_BYTES = 8 * MIB;
 
 /** The files on the local disk; those that are gone are left out: another process, or time, took them. */
 async function fetched(order: MergeOrder, files: readonly CandidateFile[], directory: string): Promise<Fetched[]> {
-  const found: Fetched[] = [];
+  const found: (Fetched | undefined)[] = files.map(() => undefined);
   const waiting = [...files.entries()];
   await inParallel(Array.from({ length: READS_AT_ONCE }), async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [i, file] = next;
       const local = `${directory}/in-${i}`;
-      if (await fetchFile(order, file, local)) found.push({ ...file, local });
+      if (await fetchFile(order, file, local)) found[i] = { ...file, local };
     }
   });
-  return found;
+  // In their order: rows that are not sorted keep theirs.
+  return found.filter((file) => file !== undefined);
 }
 
 /** False when there is no such file. */
@@ -146,7 +147,7 @@ async function stage(
   const { object, ...kept } = room.style.kept(spec, { partition, planVersion, rows, columns: merged.columns });
   const file = {
     local: merged.local,
-    name: room.style.name(spec, { nonce, atMs: room.clock.nowMs() }),
+    name: room.style.name(spec, { nonce, atMs: Math.min(...files.map((one) => one.eventMinMs)) }),
     directory: partition === '' ? spec.prefix : `${spec.prefix}/${partition}`,
     object,
   };
