@@ -34,8 +34,6 @@ interface Compacted {
   readonly metrics: CompactionMetrics;
   readonly stubborn: Set<string>;
   last: CompactionRun | undefined;
-  /** An operator asked: the time of day does not count. */
-  asked: boolean;
   /** Begun by an operator here. */
   begun: Promise<void> | undefined;
 }
@@ -66,12 +64,11 @@ export function createCompactions(room: CompactionStageRoom): CompactionStage {
       name: jobName(delivery),
       everyMs: its.everyMs,
       jitter: JITTER,
-      async run(signal, report) {
-        const { asked } = its;
-        its.asked = false;
+      async run(signal, report, asked) {
         const spec = catalog.read().delivery.get(delivery)?.spec;
         const rule = spec?.compaction;
         if (spec === undefined || rule === undefined) return;
+        // An operator asked: the time of day does not count.
         if (!asked && !isWithin(rule.window, clock.nowMs())) return;
         if (asked) its.stubborn.clear();
         const { metrics, stubborn } = its;
@@ -93,7 +90,7 @@ export function createCompactions(room: CompactionStageRoom): CompactionStage {
     for (const [delivery, everyMs] of wanted) {
       if (known.has(delivery)) continue;
       const metrics = compactionMetrics(room.telemetry, delivery);
-      const its: Compacted = { everyMs, metrics, stubborn: new Set(), last: undefined, asked: false, begun: undefined };
+      const its: Compacted = { everyMs, metrics, stubborn: new Set(), last: undefined, begun: undefined };
       known.set(delivery, its);
       scheduler.add(jobOf(delivery, its));
     }
@@ -129,7 +126,6 @@ export function createCompactions(room: CompactionStageRoom): CompactionStage {
     async run(delivery) {
       ruled(delivery);
       const its = mine(delivery);
-      its.asked = true;
       its.begun ??= scheduler
         .trigger(jobName(delivery))
         .catch((error: unknown) => log.warn('a compaction did not run', { delivery, error }))

@@ -13,8 +13,11 @@ export interface Job {
   readonly everyMs: number;
   /** Up to this share of `everyMs` is added at random, 0 … 1. */
   readonly jitter: number;
-  /** A throw is logged and counted; the job comes again at its next turn. `report` is cheap and never throws. */
-  run(signal: AbortSignal, report: (progress: Progress) => void): Promise<void>;
+  /**
+   * A throw is logged and counted; the job comes again at its next turn. `report` is cheap and never throws. `asked`: somebody triggered
+   * this run, in whatever process.
+   */
+  run(signal: AbortSignal, report: (progress: Progress) => void, asked: boolean): Promise<void>;
 }
 
 export interface Scheduler {

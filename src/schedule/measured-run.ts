@@ -20,11 +20,12 @@ export function measuredRuns(clock: Clock, telemetry: Telemetry): MeasuredRun {
     labels: ['job'],
     buckets: [0.01, 0.1, 1, 10, 60, 600],
   });
-  return async (job, signal, report) => {
+  return async (job, ...given) => {
+    const [signal] = given;
     const startedMs = clock.monotonicMs();
     const labels = { job: job.name };
     try {
-      await job.run(signal, report);
+      await job.run(...given);
       runs.add(1, { ...labels, outcome: 'done' });
     } catch (error) {
       runs.add(1, { ...labels, outcome: signal.aborted ? 'aborted' : 'failed' });

@@ -36,7 +36,7 @@ describe('retention', () => {
     const job = jobs.find(({ name }) => name === 'broker retention');
     run = async () => {
       await clock.advance(MINUTE_MS);
-      await job?.run(new AbortController().signal, () => {});
+      await job?.run(new AbortController().signal, () => {}, false);
     };
     await broker.append(ID, textBatch([{ shard: 0, key: 'k', data: 'd' }], clock.nowMs()));
   });

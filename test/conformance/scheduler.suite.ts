@@ -152,6 +152,18 @@ export function schedulerSuite(name: string, traits: SchedulerTraits, setUp: () 
       await triggered;
     });
 
+    test('tells a run whether it was asked for or its turn came', async () => {
+      const job = aJob({ everyMs: cadenceMs });
+      const told: boolean[] = [];
+      job.work = async (_signal, _report, asked) => {
+        told.push(asked);
+      };
+      await until(() => told.length === 1);
+      await scheduler.trigger('job');
+      expect(told[0]).toBe(false);
+      expect(told).toContain(true);
+    });
+
     test('rejects a trigger with what the run threw', async () => {
       const job = aJob();
       job.work = () => Promise.reject(new Error('no luck'));

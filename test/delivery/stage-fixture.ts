@@ -203,7 +203,7 @@ export function triggeredScheduler(): Scheduler {
       jobs.delete(name);
     },
     async trigger(name) {
-      await jobs.get(name)?.run(new AbortController().signal, () => {});
+      await jobs.get(name)?.run(new AbortController().signal, () => {}, true);
     },
     progress: async () => undefined,
     cancel: async () => {},

@@ -42,13 +42,13 @@ function sharedJob(options: Partial<Omit<Job, 'run'>> = {}) {
     everyMs: SELDOM_MS,
     jitter: 0,
     ...options,
-    async run(signal, report) {
+    async run(...given) {
       seen.runs += 1;
       seen.running += 1;
       seen.runningMax = Math.max(seen.runningMax, seen.running);
       seen.by.add(process);
       try {
-        await work(signal, report);
+        await work(...given);
       } finally {
         seen.running -= 1;
       }

@@ -91,14 +91,13 @@ export function takeTurns(room: TurnsRoom): Turns {
     if (served === undefined || signal.aborted) return HAND_OVER_MS;
     const watching = new AbortController();
     void watch(job, turn, { run, signal: watching.signal });
-    const failure = await room
-      .run(job, signal, (progress) => {
-        run.told = progress;
-      })
-      .then(
-        () => undefined,
-        (error: unknown) => error ?? new Error('the run failed'),
-      );
+    const report = (progress: Progress): void => {
+      run.told = progress;
+    };
+    const failure = await room.run(job, signal, report, served.length > 0).then(
+      () => undefined,
+      (error: unknown) => error ?? new Error('the run failed'),
+    );
     watching.abort();
     // Broken off here, not by an operator: who waits for it waits for its next run.
     const brokenOff = signal.aborted && failure !== undefined && !isCancel(signal.reason);

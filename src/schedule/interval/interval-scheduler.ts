@@ -72,13 +72,14 @@ function startRunner(job: Job, clock: Clock, run: MeasuredRun): Runner {
   let told: Progress = NOTHING_TOLD;
   let cancelling = new AbortController();
 
-  function start(): Promise<void> {
+  function start(asked: boolean): Promise<void> {
     signal.throwIfAborted();
     told = NOTHING_TOLD;
     cancelling = new AbortController();
-    const ended = run(job, AbortSignal.any([signal, cancelling.signal]), (progress) => {
+    const report = (progress: Progress): void => {
       told = progress;
-    });
+    };
+    const ended = run(job, AbortSignal.any([signal, cancelling.signal]), report, asked);
     running = ended.finally(() => {
       running = undefined;
     });
@@ -88,7 +89,7 @@ function startRunner(job: Job, clock: Clock, run: MeasuredRun): Runner {
   async function runAfter(earlier: Promise<void> | undefined): Promise<void> {
     await earlier?.catch(() => undefined);
     following = undefined;
-    await start();
+    await start(true);
   }
 
   async function keepCadence(): Promise<void> {
@@ -100,14 +101,14 @@ function startRunner(job: Job, clock: Clock, run: MeasuredRun): Runner {
       );
       if (!slept) return;
       // A failed run was told by whoever ran it; the job comes again.
-      await (following ?? running ?? start()).catch(() => undefined);
+      await (following ?? running ?? start(false)).catch(() => undefined);
     }
   }
 
   const cadence = keepCadence();
   return {
     async trigger() {
-      if (running === undefined && following === undefined) return start();
+      if (running === undefined && following === undefined) return start(true);
       following ??= runAfter(running);
       return following;
     },
