@@ -34,6 +34,8 @@ export async function startServerProcess(options: {
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArguments?: readonly string[];
+  /** Called with what it writes to stderr. */
+  readonly onLog?: (text: string) => void;
 }): Promise<ServerProcess> {
   const child = spawn(process.execPath, [...(options.nodeArguments ?? []), MAIN, 'serve', '--config', options.config], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -42,6 +44,7 @@ export async function startServerProcess(options: {
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-65_536);
+    options.onLog?.(text);
   });
   const url = `http://127.0.0.1:${options.port}`;
   const exited = once(child, 'exit');
@@ -49,7 +52,10 @@ export async function startServerProcess(options: {
   while (!(await isReady(url))) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the server ended while starting\n${log}`);
-    if (performance.now() > deadline) throw new Error(`the server is not ready after 60 s\n${log}`);
+    if (performance.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`the server is not ready after 60 s\n${log}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 15));
   }
   return {

@@ -53,8 +53,17 @@ export async function produce(options: {
   }
 }
 
-type Event = { readonly id: string; readonly text: string };
-type Target = { readonly client: string; readonly stream: string; readonly url: string };
+export type Event = { readonly id: string; readonly text: string };
+export type Target = {
+  readonly client: string;
+  readonly stream: string;
+  readonly url: string;
+  /** An answer later than this is none; waits as long as it takes without. */
+  readonly timeoutMs?: number;
+};
+
+const within = ({ timeoutMs }: Target): { signal?: AbortSignal } =>
+  timeoutMs === undefined ? {} : { signal: AbortSignal.timeout(timeoutMs) };
 
 /** How long the same events are sent again, ms: far less than the window of the deliveries. */
 const RESEND_MS = 3000;
@@ -84,8 +93,9 @@ async function deliver(
 }
 
 /** Indexes of the events the Kinesis form acknowledged. */
-async function putRecords(target: Target, events: readonly Event[]): Promise<number[]> {
+export async function putRecords(target: Target, events: readonly Event[]): Promise<number[]> {
   const response = await fetch(target.url, {
+    ...within(target),
     method: 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.1',
@@ -104,8 +114,9 @@ async function putRecords(target: Target, events: readonly Event[]): Promise<num
 }
 
 /** Indexes of the events the plain form acknowledged. */
-async function postRecords(target: Target, events: readonly Event[]): Promise<number[]> {
+export async function postRecords(target: Target, events: readonly Event[]): Promise<number[]> {
   const response = await fetch(`${target.url}/v1/streams/${target.stream}/records`, {
+    ...within(target),
     method: 'POST',
     headers: { 'content-type': 'application/x-ndjson', 'x-partition-key': target.client },
     body: events.map(({ text }) => text).join('\n'),

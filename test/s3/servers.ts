@@ -12,6 +12,8 @@ import { type S3Process, startS3Server } from '../../infra/dev/s3-server.ts';
 
 export interface TestS3 {
   readonly kind: S3Kind;
+  /** What it keeps, as it keeps it, and its log. */
+  readonly folder: string;
   /** To be used path-style. */
   readonly endpoint: string;
   readonly region: string;
@@ -39,6 +41,7 @@ export async function startTestS3(kind: S3Kind): Promise<TestS3> {
   let buckets = 0;
   return {
     kind,
+    folder,
     endpoint,
     region,
     credentials,

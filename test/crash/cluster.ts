@@ -1,0 +1,243 @@
+/**
+ * A cluster run: two ingest and two delivery processes on one Kafka, one S3 server and one Redis, written to all the time, while each of
+ * them is killed, frozen, taken away or emptied as planned by seed. Then all is healed, everything lands, and a stranger reads the lake.
+ */
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freeLowPort } from '../../infra/dev/s3-server.ts';
+import { type ClusterLedger, complaintOf, judge, readLake } from './cluster-checker.ts';
+import { type Fault, planFaults, type Target } from './cluster-faults.ts';
+import { type Member, startMember } from './cluster-member.ts';
+import { produceToCluster } from './cluster-producer.ts';
+import { type ClusterServices, startServices } from './cluster-services.ts';
+
+export interface ClusterRun {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly progress?: (text: string) => void;
+}
+
+export interface ClusterReport {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly sent: number;
+  readonly resent: number;
+  readonly acknowledged: number;
+  readonly landed: number;
+  readonly rejected: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly files: number;
+  readonly seconds: number;
+  /** What broke the promise, and what ended or failed unasked; empty when all was kept. */
+  readonly complaints: readonly string[];
+}
+
+const ROUND_MS = 4000;
+const CLIENTS = ['a1', 'b2', 'c3', 'd4'];
+const PAUSE_MS = 60;
+const SHARDS = 4;
+const SETTLE_MS_MAX = 180_000;
+/** Longer than the same event is on its way, short enough that a long run forgets ids. */
+const DEDUPE = { key: 'event_id', window: '3m' };
+const AVRO = {
+  type: 'record',
+  name: 'Event',
+  fields: ['event_id', 'client', 'product_id', 'event_time', 'note'].map((name) => ({ name, type: 'string' })),
+};
+const FLUSH = { age: '1s', bytes: '256KiB' };
+const DELIVERIES = [
+  { name: 'hourly', eventTime: 'event_time', schema: { avro: AVRO } },
+  { name: 'by-product', format: 'ndjson', layout: 'product_id={product_id}/', dedupe: DEDUPE },
+].map((own) => ({ ...own, stream: 'events', start: 'earliest', flush: FLUSH }));
+const ROLES = [
+  { name: 'ingest-1', roles: ['ingest'] },
+  { name: 'ingest-2', roles: ['ingest'] },
+  { name: 'deliver-1', roles: ['deliver', 'compact'] },
+  { name: 'deliver-2', roles: ['deliver', 'compact'] },
+] as const;
+
+interface Site {
+  readonly folder: string;
+  readonly services: ClusterServices;
+  readonly members: Map<string, Member>;
+  readonly ledger: ClusterLedger;
+  readonly complaints: string[];
+}
+
+export async function runCluster({ rounds, seed, progress = () => undefined }: ClusterRun): Promise<ClusterReport> {
+  const startedMs = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), 'lakeward-cluster-'));
+  const complaints: string[] = [];
+  const services = await startServices(folder, seed);
+  const members = new Map<string, Member>();
+  const ledger: ClusterLedger = { events: new Map() };
+  const site: Site = { folder, services, members, ledger, complaints };
+  const plan = planFaults(seed, { rounds, roundMs: ROUND_MS });
+  const stop = new AbortController();
+  let producers: Promise<unknown> = Promise.resolve();
+  const totals = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0 };
+  try {
+    await startMembers(site);
+    const urls = ['ingest-1', 'ingest-2'].map((name) => memberOf(site, name).url);
+    producers = Promise.all(
+      CLIENTS.map((client, i) =>
+        produceToCluster({
+          client,
+          stream: 'events',
+          urls,
+          seed: seed * 31 + i,
+          ledger,
+          signal: stop.signal,
+          pauseMs: PAUSE_MS,
+        }),
+      ),
+    );
+    await suffer(site, plan, { rounds, progress });
+    progress('faults are over');
+    await services.calm();
+    stop.abort();
+    await producers;
+    Object.assign(totals, await settleAndCheck(site, progress));
+  } catch (error) {
+    complaints.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  } finally {
+    stop.abort();
+    await Promise.race([producers, sleep(10_000, undefined, { ref: false })]);
+    await Promise.all([...members.values()].map((one) => one.end().catch(() => undefined)));
+    if (complaints.length > 0) progress(`kept for inspection: ${keepLake(site)}`);
+    await services.close();
+    if (complaints.length === 0) rmSync(folder, { recursive: true, force: true });
+  }
+  const faults: Record<string, number> = {};
+  for (const { kind, target } of plan) faults[`${kind} ${target}`] = (faults[`${kind} ${target}`] ?? 0) + 1;
+  const all = [...ledger.events.values()];
+  return {
+    rounds,
+    seed,
+    faults,
+    sent: all.length,
+    resent: all.reduce((sum, { sent }) => sum + Math.max(0, sent - 1), 0),
+    acknowledged: all.filter(({ acknowledged }) => acknowledged > 0).length,
+    ...totals,
+    seconds: Math.round((performance.now() - startedMs) / 1000),
+    complaints,
+  };
+}
+
+function memberOf({ members }: Site, name: string): Member {
+  const found = members.get(name);
+  if (found === undefined) throw new Error(`no process '${name}'`);
+  return found;
+}
+
+async function startMembers({ folder, services, members, complaints }: Site): Promise<void> {
+  const shared = {
+    catalog: { place: 'lake' },
+    broker: { kafka: { bootstrap: [services.bootstrap] } },
+    lake: services.lake,
+    schedule: { redis: services.redisUrl },
+    convert: { engines: 1 },
+    streams: [{ name: 'events', shards: SHARDS }],
+    deliveries: DELIVERIES,
+  };
+  const env = services.env;
+  const complain = (text: string): number => complaints.push(text);
+  const starts = ROLES.map(async ({ name, roles }) => {
+    const settings = { roles, ...shared };
+    const options = { name, folder: join(folder, 'processes'), port: await freeLowPort(), settings, env, complain };
+    members.set(name, await startMember(options));
+  });
+  await Promise.all(starts);
+}
+
+/** Lets every fault happen; faults of one target one after the other. Resolves when the last is healed. */
+async function suffer(
+  site: Site,
+  plan: readonly Fault[],
+  { rounds, progress }: { readonly rounds: number; readonly progress: (text: string) => void },
+): Promise<void> {
+  const busy = new Map<Target, Promise<void>>();
+  const failures: unknown[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const fault of plan.filter((one) => one.round === round)) {
+      const before = Promise.all([busy.get(fault.target), sleep(fault.delayMs)]);
+      const over = before.then(() => happen(site, fault)).catch((error: unknown) => void failures.push(error));
+      busy.set(fault.target, over);
+    }
+    await sleep(ROUND_MS);
+    if (failures.length > 0) throw failures[0];
+    if (round % 10 === 0) {
+      const acknowledged = [...site.ledger.events.values()].filter((one) => one.acknowledged > 0).length;
+      progress(`round ${round}: ${acknowledged} events acknowledged, ${site.complaints.length} complaints`);
+    }
+  }
+  await Promise.all(busy.values());
+  if (failures.length > 0) throw failures[0];
+}
+
+async function happen(site: Site, { target, kind, forMs, step }: Fault): Promise<void> {
+  const { services } = site;
+  if (kind === 'flush') return services.flushRedis();
+  if (target === 'kafka' || target === 's3' || target === 'redis') return services[target].bounce(forMs);
+  const member = memberOf(site, target);
+  if (kind === 'freeze') return member.freeze(forMs);
+  return member.kill(forMs, step);
+}
+
+interface Found {
+  readonly landed: number;
+  readonly rejected: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly files: number;
+}
+
+/** Everything lands, the processes stop in order, and the lake is read. */
+async function settleAndCheck(site: Site, progress: (text: string) => void): Promise<Found> {
+  for (const { name } of DELIVERIES) await flushed(memberOf(site, 'deliver-1').url, name);
+  progress('everything has landed');
+  await Promise.all([...site.members.values()].map((one) => one.stop()));
+  const found = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0 };
+  for (const delivery of DELIVERIES) {
+    const ids = await readLake(site.services.view, delivery.name);
+    const verdict = judge(ids, site.ledger, { dedupe: 'dedupe' in delivery });
+    const complaint = complaintOf(verdict);
+    if (complaint !== undefined) site.complaints.push(`${delivery.name}: ${complaint}`);
+    found.landed += ids.rows;
+    found.rejected += ids.rejected;
+    found.files += ids.files;
+    found.lost += verdict.lost.length;
+    found.doubled += verdict.doubled.length;
+  }
+  return found;
+}
+
+/** Asks until it is so: what was healed a moment ago may not be back yet. */
+async function flushed(url: string, delivery: string): Promise<void> {
+  for (const fromMs = performance.now(); ; await sleep(500)) {
+    const told = await fetch(`${url}/v1/deliveries/${delivery}/flush`, {
+      method: 'POST',
+      signal: AbortSignal.timeout(60_000),
+    }).then(
+      async (answer) => (answer.ok ? undefined : `${answer.status} ${await answer.text()}`),
+      (error: unknown) => String(error),
+    );
+    if (told === undefined) return;
+    if (performance.now() - fromMs < SETTLE_MS_MAX) continue;
+    const status = await fetch(`${url}/v1/status`).then((answer) => answer.text(), String);
+    throw new Error(
+      `${delivery} does not land within ${SETTLE_MS_MAX / 1000} s after all is healed: ${told}\n${status}`,
+    );
+  }
+}
+
+/** The ledger and the bucket as its server keeps it, with the logs of the processes. */
+function keepLake({ folder, ledger, services }: Site): string {
+  writeFileSync(join(folder, 'ledger.json'), JSON.stringify([...ledger.events]));
+  cpSync(services.s3Folder, join(folder, 's3'), { recursive: true });
+  return folder;
+}
