@@ -36,6 +36,8 @@ export async function startServerProcess(options: {
   readonly nodeArguments?: readonly string[];
   /** Called with what it writes to stderr. */
   readonly onLog?: (text: string) => void;
+  /** How long it may take until it is ready; default a minute. */
+  readonly readyMsMax?: number;
 }): Promise<ServerProcess> {
   const child = spawn(process.execPath, [...(options.nodeArguments ?? []), MAIN, 'serve', '--config', options.config], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -48,13 +50,14 @@ export async function startServerProcess(options: {
   });
   const url = `http://127.0.0.1:${options.port}`;
   const exited = once(child, 'exit');
-  const deadline = performance.now() + 60_000;
+  const { readyMsMax = 60_000 } = options;
+  const deadline = performance.now() + readyMsMax;
   while (!(await isReady(url))) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the server ended while starting\n${log}`);
     if (performance.now() > deadline) {
       child.kill('SIGKILL');
-      throw new Error(`the server is not ready after 60 s\n${log}`);
+      throw new Error(`the server is not ready after ${readyMsMax} ms\n${log}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 15));
   }

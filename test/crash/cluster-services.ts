@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaProcess, startKafka } from '../../infra/dev/kafka-server.ts';
 import { type RedisProcess, startRedis } from '../../infra/dev/redis-server.ts';
 import { seededFaults, startS3Proxy } from '../faults/s3-proxy.ts';
-import { startTestS3 } from '../s3/servers.ts';
+import { startTestS3, type TestS3 } from '../s3/servers.ts';
 import type { BucketView } from './cluster-checker.ts';
 
 /** One of the three. */
@@ -33,8 +33,7 @@ export interface ClusterServices {
   calm(): Promise<void>;
   /** For readers, past the faulty network. */
   readonly view: BucketView;
-  /** What the S3 server keeps, as it keeps it. */
-  readonly s3Folder: string;
+  readonly s3Server: TestS3;
   close(): Promise<void>;
 }
 
@@ -86,7 +85,7 @@ async function startAll(
     lake: { s3: { bucket, endpoint: proxy.endpoint, pathStyle: true } },
     env: s3.env,
     view: { endpoint: s3.endpoint, key: accessKeyId, secret: secretAccessKey, bucket },
-    s3Folder: s3.folder,
+    s3Server: s3,
     calm: () => proxy.calm(),
     kafka: {
       async bounce(awayMs) {

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freeLowPort } from '../../infra/dev/s3-server.ts';
 import { type ClusterLedger, complaintOf, judge, readLake } from './cluster-checker.ts';
 import { type Fault, planFaults, type Target } from './cluster-faults.ts';
-import { type Member, startMember } from './cluster-member.ts';
+import { compiledCode, type Member, startMember } from './cluster-member.ts';
 import { produceToCluster } from './cluster-producer.ts';
 import { type ClusterServices, startServices } from './cluster-services.ts';
 
@@ -17,23 +17,29 @@ export interface ClusterRun {
   readonly rounds: number;
   readonly seed: number;
   readonly progress?: (text: string) => void;
+  /** Called after a check that found nothing wrong, while the lake is there, with the check. */
+  readonly afterwards?: (services: ClusterServices, check: () => Promise<ClusterVerdict>) => Promise<void>;
 }
 
-export interface ClusterReport {
+/** Of all deliveries together. */
+export interface ClusterVerdict {
+  readonly landed: number;
+  readonly rejected: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly files: number;
+  readonly complaints: readonly string[];
+}
+
+/** Complaints are what broke the promise, and what ended or failed unasked; none when all was kept. */
+export interface ClusterReport extends ClusterVerdict {
   readonly rounds: number;
   readonly seed: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly sent: number;
   readonly resent: number;
   readonly acknowledged: number;
-  readonly landed: number;
-  readonly rejected: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly files: number;
   readonly seconds: number;
-  /** What broke the promise, and what ended or failed unasked; empty when all was kept. */
-  readonly complaints: readonly string[];
 }
 
 const ROUND_MS = 4000;
@@ -62,24 +68,31 @@ const ROLES = [
 
 interface Site {
   readonly folder: string;
+  /** Of the processes. */
+  readonly env: Readonly<Record<string, string>>;
   readonly services: ClusterServices;
   readonly members: Map<string, Member>;
   readonly ledger: ClusterLedger;
   readonly complaints: string[];
 }
 
-export async function runCluster({ rounds, seed, progress = () => undefined }: ClusterRun): Promise<ClusterReport> {
+export async function runCluster({
+  rounds,
+  seed,
+  progress = () => undefined,
+  afterwards,
+}: ClusterRun): Promise<ClusterReport> {
   const startedMs = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'lakeward-cluster-'));
   const complaints: string[] = [];
-  const services = await startServices(folder, seed);
+  const [services, compiled] = await Promise.all([startServices(folder, seed), compiledCode(folder)]);
   const members = new Map<string, Member>();
   const ledger: ClusterLedger = { events: new Map() };
-  const site: Site = { folder, services, members, ledger, complaints };
+  const site: Site = { folder, env: { ...services.env, ...compiled }, services, members, ledger, complaints };
   const plan = planFaults(seed, { rounds, roundMs: ROUND_MS });
   const stop = new AbortController();
   let producers: Promise<unknown> = Promise.resolve();
-  const totals = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0 };
+  let totals = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0 };
   try {
     await startMembers(site);
     const urls = ['ingest-1', 'ingest-2'].map((name) => memberOf(site, name).url);
@@ -101,7 +114,11 @@ export async function runCluster({ rounds, seed, progress = () => undefined }: C
     await services.calm();
     stop.abort();
     await producers;
-    Object.assign(totals, await settleAndCheck(site, progress));
+    await settle(site, progress);
+    const { complaints: found, ...counted } = await check(site);
+    totals = counted;
+    complaints.push(...found);
+    if (complaints.length === 0) await afterwards?.(services, () => check(site));
   } catch (error) {
     complaints.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {
@@ -134,7 +151,7 @@ function memberOf({ members }: Site, name: string): Member {
   return found;
 }
 
-async function startMembers({ folder, services, members, complaints }: Site): Promise<void> {
+async function startMembers({ folder, env, services, members, complaints }: Site): Promise<void> {
   const shared = {
     catalog: { place: 'lake' },
     broker: { kafka: { bootstrap: [services.bootstrap] } },
@@ -144,7 +161,6 @@ async function startMembers({ folder, services, members, complaints }: Site): Pr
     streams: [{ name: 'events', shards: SHARDS }],
     deliveries: DELIVERIES,
   };
-  const env = services.env;
   const complain = (text: string): number => complaints.push(text);
   const starts = ROLES.map(async ({ name, roles }) => {
     const settings = { roles, ...shared };
@@ -188,25 +204,20 @@ async function happen(site: Site, { target, kind, forMs, step }: Fault): Promise
   return member.kill(forMs, step);
 }
 
-interface Found {
-  readonly landed: number;
-  readonly rejected: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly files: number;
-}
-
-/** Everything lands, the processes stop in order, and the lake is read. */
-async function settleAndCheck(site: Site, progress: (text: string) => void): Promise<Found> {
+/** Everything lands, and the processes stop in order. */
+async function settle(site: Site, progress: (text: string) => void): Promise<void> {
   for (const { name } of DELIVERIES) await flushed(memberOf(site, 'deliver-1').url, name);
   progress('everything has landed');
   await Promise.all([...site.members.values()].map((one) => one.stop()));
-  const found = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0 };
+}
+
+async function check({ services, ledger }: Site): Promise<ClusterVerdict> {
+  const found = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0, complaints: [] as string[] };
   for (const delivery of DELIVERIES) {
-    const ids = await readLake(site.services.view, delivery.name);
-    const verdict = judge(ids, site.ledger, { dedupe: 'dedupe' in delivery });
+    const ids = await readLake(services.view, delivery.name);
+    const verdict = judge(ids, ledger, { dedupe: 'dedupe' in delivery });
     const complaint = complaintOf(verdict);
-    if (complaint !== undefined) site.complaints.push(`${delivery.name}: ${complaint}`);
+    if (complaint !== undefined) found.complaints.push(`${delivery.name}: ${complaint}`);
     found.landed += ids.rows;
     found.rejected += ids.rejected;
     found.files += ids.files;
@@ -238,6 +249,6 @@ async function flushed(url: string, delivery: string): Promise<void> {
 /** The ledger and the bucket as its server keeps it, with the logs of the processes. */
 function keepLake({ folder, ledger, services }: Site): string {
   writeFileSync(join(folder, 'ledger.json'), JSON.stringify([...ledger.events]));
-  cpSync(services.s3Folder, join(folder, 's3'), { recursive: true });
+  cpSync(services.s3Server.folder, join(folder, 's3'), { recursive: true });
   return folder;
 }
