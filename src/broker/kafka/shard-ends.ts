@@ -57,6 +57,9 @@ export function shardEnds(client: KafkaClient, topic: string, { clock, pace }: C
     try {
       const answer = await client.reader.listOffsets({ topics: [topic], partitions: { [topic]: wanted }, timestamp });
       const offsets = answer.get(topic) ?? [];
+      // A beginning or an end that is not told must not be taken for nothing: what lies there would be passed over.
+      const untold = wanted.find((shard) => (offsets[shard] ?? -1n) < 0n);
+      if (untold !== undefined && typeof at === 'string') throw new Error(`nothing was told of partition ${untold}`);
       return new Map(
         wanted.map((shard) => {
           const offset = offsets[shard];
