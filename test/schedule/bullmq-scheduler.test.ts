@@ -6,7 +6,7 @@ import type { Job, Scheduler } from '../../src/ports/scheduler.ts';
 import { bullmqScheduler } from '../../src/schedule/bullmq/bullmq-scheduler.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { schedulerSuite } from '../conformance/scheduler.suite.ts';
-import { describeOnRedis, startTestRedis } from './test-redis.ts';
+import { describeOnRedis, startTestRedis, type TestRedis } from './test-redis.ts';
 
 const clock = systemClock();
 const TUNING = { lockMs: 1_200, putInEveryMs: 300 };
@@ -197,6 +197,14 @@ await describeOnRedis('jobs that processes share through Redis', (redis) => {
 
 describe('a Redis that comes and goes', async () => {
   await describeOnRedis('under jobs', (redis) => {
+    const others: TestRedis[] = [];
+    afterEach(() => Promise.all(others.splice(0).map((other) => other.stop())));
+    async function another(settings: readonly string[]): Promise<TestRedis> {
+      const started = await startTestRedis(settings);
+      others.push(started);
+      return started;
+    }
+
     test('is told, waited for and taken back empty, and a trigger meanwhile is refused', async () => {
       const { telemetry, logged, isConnected } = watchedTelemetry();
       const options = { url: redis().url, prefix: prefix(), queue: 'q', clock, tuning: TUNING, telemetry };
@@ -240,16 +248,15 @@ describe('a Redis that comes and goes', async () => {
     }, 60_000);
 
     test('that evicts keys is refused with what to change', async () => {
-      const evicting = await startTestRedis(['--maxmemory-policy', 'allkeys-lru']);
+      const evicting = await another(['--maxmemory-policy', 'allkeys-lru']);
       const { telemetry } = watchedTelemetry();
       const opening = bullmqScheduler({ url: evicting.url, prefix: 'p', queue: 'q', clock, telemetry });
       const message = expect.stringContaining('set maxmemory-policy noeviction') as string;
       await expect(opening).rejects.toMatchObject({ code: 'schedule-unsuitable', message });
-      await evicting.stop();
     });
 
     test('that wants a password is refused when it is not given, and taken with it', async () => {
-      const closed = await startTestRedis(['--requirepass', 'p@ss']);
+      const closed = await another(['--requirepass', 'p@ss']);
       const { telemetry } = watchedTelemetry();
       const options = { prefix: 'p', queue: 'q', clock, telemetry };
       await expect(bullmqScheduler({ ...options, url: closed.url })).rejects.toMatchObject({
@@ -261,7 +268,6 @@ describe('a Redis that comes and goes', async () => {
       await scheduler.trigger('job');
       expect(seen.runs).toBe(1);
       await scheduler.close();
-      await closed.stop();
     });
   });
 
