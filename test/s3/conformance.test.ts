@@ -1,9 +1,11 @@
 import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { createCatalog } from '../../src/catalog/catalog.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { probeLake } from '../../src/landing/probe.ts';
+import { catalogSuite } from '../conformance/catalog.suite.ts';
 import { type LakeStoreUnderTest, lakeStoreSuite } from '../conformance/lake-store.suite.ts';
 import { connectLake } from './lake.ts';
 import { describeOnS3, s3Kinds, type TestS3 } from './servers.ts';
@@ -52,6 +54,19 @@ for (const kind of s3Kinds('versitygw', 'moto')) {
     });
   });
 }
+
+// What differs between stores is in the suite above.
+await describeOnS3('versitygw', 'a catalog in a bucket', (s3) => {
+  catalogSuite('a log in a bucket', async () => {
+    const { connection, store } = connectLake(s3());
+    const bucket = await s3().bucket();
+    return {
+      connect: () => createCatalog({ store: store(bucket, clock), folder: '_lakeward/catalog', clock }),
+      until: (holds) => vi.waitFor(() => expect(holds()).toBe(true), { timeout: 10_000, interval: 50 }),
+      dispose: async () => connection.close(),
+    };
+  });
+});
 
 await describeOnS3('s3rver', 'a lake on a store without conditions (s3rver)', (s3) => {
   test('is refused by the probe, which names the condition', async () => {
