@@ -2,21 +2,12 @@
 import { createCompactions, type CompactionStage, type CompactionStageRoom } from '../compaction/compactions.ts';
 import type { FileStyle } from '../compaction/room.ts';
 import { dataFileName, extensionOf } from '../delivery/file-name.ts';
-import { folderOf, hasLandingLogAt } from '../delivery/log-holder.ts';
 import { encryptedExtension, objectOf, shownFacts } from '../delivery/object-settings.ts';
-import { openLandingLog } from '../landing/landing-log.ts';
-import { LakewardError } from '../model/errors.ts';
-import type { LandingStep } from '../landing/steps.ts';
-import type { LateLake } from './late-lake.ts';
+import { type LandingLogsRoom, openLogOf } from './landing-logs.ts';
 
-export interface CompactionPlaceOptions extends Omit<CompactionStageRoom, 'lake' | 'style' | 'openLog'>, LateLake {
-  readonly writer: string;
-  /** A lake in a folder renames files: no copy of one is ever under way. */
-  readonly copies: boolean;
-  readonly step?: (name: LandingStep) => Promise<void> | void;
-}
+export type CompactionPlaceOptions = Omit<CompactionStageRoom, 'lake' | 'style' | 'openLog'> & LandingLogsRoom;
 
-const STYLE: FileStyle = {
+export const STYLE: FileStyle = {
   extension: (spec) => `.${extensionOf(spec.format, spec.compression)}${encryptedExtension(spec)}`,
   name: (spec, { nonce, atMs }) =>
     dataFileName({ delivery: spec.name, firstArrivalMs: atMs, nonce }, 0, STYLE.extension(spec).slice(1)),
@@ -24,7 +15,7 @@ const STYLE: FileStyle = {
 };
 
 export function compactionPlace(options: CompactionPlaceOptions): CompactionStage {
-  const { lake, catalog, clock, telemetry, writer, step } = options;
+  const { catalog } = options;
   return createCompactions({
     ...options,
     style: STYLE,
@@ -32,25 +23,7 @@ export function compactionPlace(options: CompactionPlaceOptions): CompactionStag
       const { delivery: deliveries, stream: streams } = catalog.read();
       const spec = deliveries.get(delivery)?.spec;
       const stream = streams.get(spec?.stream ?? '');
-      if (spec === undefined || stream === undefined) return undefined;
-      if (!(await hasLandingLogAt(lake, folderOf(spec, stream), call))) return undefined;
-      return openLandingLog(
-        {
-          store: lake,
-          clock,
-          telemetry,
-          delivery,
-          folder: folderOf(spec, stream),
-          prefix: spec.prefix,
-          writer,
-          lakeId: await options.lakeId(),
-          stream: { name: stream.name, id: stream.id },
-          start: () => Promise.reject(new LakewardError('internal', 'a landing log begins with a landing')),
-          ...(options.copies ? {} : { tuning: { copyMaxMs: 0 } }),
-          ...(step === undefined ? {} : { step }),
-        },
-        call,
-      );
+      return spec === undefined || stream === undefined ? undefined : openLogOf(options, spec, stream, call);
     },
   });
 }

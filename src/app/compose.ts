@@ -22,6 +22,7 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compactions } from '../ports/compactions.ts';
 import type { Converter } from '../ports/converter.ts';
+import type { LakeCare } from '../ports/lake-care.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { ProcessReport } from '../ports/processes.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
@@ -33,6 +34,7 @@ import { schemaRegistry } from '../schema/registry.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import { backgroundTasks, type TaskRoom } from './background-tasks.ts';
 import { openBroker } from './broker-place.ts';
+import { carePlace } from './care-place.ts';
 import { compactionPlace } from './compaction-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
@@ -207,6 +209,7 @@ interface OpenLanding {
   readonly deliveries: ReturnType<typeof createDeliveries>;
   readonly desk: LakeDesk;
   readonly compactions: Compactions;
+  readonly care: LakeCare;
 }
 
 async function openDeliveries(stores: Stores): Promise<OpenLanding> {
@@ -243,16 +246,21 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   await deliveries.open();
   shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
   const compacts = config.roles.includes('compact');
-  const compactions = compactionPlace({
+  const upkeep = {
     ...about,
     compacts,
     scheduler: compacts ? await sharedScheduler(stores, 'compact') : scheduler,
     copies: offersOf(config).kind !== 'folder',
-  });
+  };
+  const compactions = compactionPlace(upkeep);
   await compactions.open();
   shutdown.opened('compactions', () => compactions.close());
+  const changed = async (name: string): Promise<void> => void (await deliveries.files(name, { limit: 1 }));
+  const care = carePlace({ ...upkeep, changed });
+  care.open();
+  shutdown.opened('care of the lake', () => care.close());
   const desk = lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock });
-  return { deliveries, desk, compactions };
+  return { deliveries, desk, compactions, care };
 }
 
 function lateLakeOf({ config, place, clock, telemetry }: Ground): LateLake {
@@ -297,7 +305,7 @@ async function reportOf(
 
 async function openFrontDoor(
   stores: Stores,
-  { deliveries, desk, compactions }: OpenLanding,
+  { deliveries, desk, compactions, care }: OpenLanding,
   startedMs: number,
 ): Promise<ServerAddress> {
   const { config, place, clock, telemetry, shutdown, broker, catalog, schemas, reports } = stores;
@@ -310,6 +318,7 @@ async function openFrontDoor(
     deliveries: reports === undefined ? deliveries : heardDeliveries(deliveries, () => reports.list()),
     desk,
     compactions,
+    care,
     schemas,
     clock,
     telemetry,

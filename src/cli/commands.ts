@@ -15,6 +15,7 @@ import { deliveryResume } from './delivery/resume.ts';
 import { deliveryUpdate } from './delivery/update.ts';
 import { demo } from './demo/demo.ts';
 import { lakeCat } from './lake/cat.ts';
+import { lakeExpire } from './lake/expire.ts';
 import { lakeLifecycle } from './lake/lifecycle.ts';
 import { lakeLs } from './lake/ls.ts';
 import { lakeReport } from './lake/report.ts';
@@ -84,6 +85,7 @@ export const COMMANDS: readonly Command[] = [
   lakeLifecycle,
   lakeReport,
   lakeRestore,
+  lakeExpire,
   compactPlan,
   compactRun,
   compactStatus,

@@ -188,6 +188,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     async rejected(name, options) {
       const log = await freshLog(name);
       const { after, signal } = options ?? {};
+      if (after === undefined) await log.refresh({ signal });
       return rejectedRows({ lake: room.lake, log, after, limit: pageLimit(options), signal });
     },
     async replay(name, request, call) {

@@ -114,7 +114,7 @@ export async function hasLandingLogAt(lake: LakeStore, folder: string, call?: Ca
 }
 
 /** Folder of a delivery's landing log. */
-export function folderOf({ name }: Pick<DeliverySpec, 'name'>, { id }: StreamDocument): string {
+export function folderOf({ name }: Pick<DeliverySpec, 'name'>, { id }: Pick<StreamDocument, 'id'>): string {
   return `${name}/${id}`;
 }
 

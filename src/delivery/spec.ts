@@ -27,6 +27,7 @@ import { dataFileName, extensionOf } from './file-name.ts';
 import { encryptedExtension } from './object-settings.ts';
 import { readObjectKeys } from './object-spec.ts';
 import { readCompaction } from './spec-compaction.ts';
+import { readRetention } from './spec-retention.ts';
 import { readTransform } from './spec-transform.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
 import { isObject, specReader } from './spec-fields.ts';
@@ -51,7 +52,7 @@ const KEYS = [
   'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
   'flush', 'rejects',
   'start',
-  'compaction',
+  'compaction', 'retention', 'retentionMs',
   'object', 'lifecycle',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
@@ -116,6 +117,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
     ...readCompaction(read, format, given['compaction']),
+    ...readRetention(read, layout, given['retention'] ?? given['retentionMs']),
     ...readObjectKeys(read, given, { ground: { name, stream, layout }, offers }),
   };
   requireRoom(read, spec);

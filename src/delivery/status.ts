@@ -48,6 +48,8 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     unkeyedRows: totals?.unkeyedRows ?? 0,
     filteredRows: totals?.filteredRows ?? 0,
     lostOffsets: totals?.lostOffsets ?? 0,
+    expiredRows: totals?.expiredRows ?? 0,
+    erasedRows: totals?.erasedRows ?? 0,
     entry: view?.entry ?? 0,
     pending: await pendingOf(room, delivery),
     planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,
@@ -120,10 +122,10 @@ async function readOn(
 }
 
 function rejectsOf(view: LandingView | undefined): DeliveryStatus['rejects'] {
-  const { replayedRows = 0, skippedRows = 0, rejectedRows = 0 } = view?.totals ?? {};
+  const { replayedRows = 0, skippedRows = 0, rejectedRows = 0, droppedRejects = 0 } = view?.totals ?? {};
   const { groups = [], recent = [] } = view?.rejects ?? {};
   return {
-    openRows: rejectedRows - replayedRows,
+    openRows: rejectedRows - replayedRows - droppedRejects,
     replayedRows,
     skippedRows,
     groups: groups.toSorted((a, b) => b.rejected + b.skipped - a.rejected - a.skipped),

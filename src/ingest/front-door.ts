@@ -7,6 +7,7 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
 import type { Compactions } from '../ports/compactions.ts';
+import type { LakeCare } from '../ports/lake-care.ts';
 import type { LakeDesk } from '../ports/lake-desk.ts';
 import type { KnownProcess } from '../ports/processes.ts';
 import type { Schemas } from '../ports/schemas.ts';
@@ -37,6 +38,7 @@ export interface FrontDoorOptions {
   /** Without it the routes of the lake are not served. */
   readonly desk?: LakeDesk;
   readonly compactions?: Compactions;
+  readonly care?: LakeCare;
   readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -148,6 +150,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         deliveries: options.deliveries,
         desk: options.desk,
         compactions: options.compactions,
+        care: options.care,
         schemas: options.schemas,
         status: options.status,
         processes: options.processes,

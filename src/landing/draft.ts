@@ -7,7 +7,7 @@ import type { LakePath } from '../model/lake-path.ts';
 import type { ObjectSettings } from '../model/object-settings.ts';
 import type { Offset, ShardIndex } from '../model/stream.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
-import type { EntryBody, MergedRows } from './entry.ts';
+import type { DroppedRows, EntryBody, MergedRows } from './entry.ts';
 import type { AppendKeys } from './known-keys.ts';
 import type { HighTable } from './shard-highs.ts';
 
@@ -60,6 +60,43 @@ export interface MergeDraft {
   readonly after: MergedRows;
   /** The removed files stay until then, epoch ms. */
   readonly keepMs?: number;
+}
+
+/** Rows that leave on purpose: whole files, or files whose other rows are in `files` and `rejected`. */
+export interface DropDraft {
+  readonly nonce: string;
+  readonly cause: DroppedRows['cause'];
+  readonly removed: readonly Pick<DataFile, 'path' | 'rows'>[];
+  readonly removedRejected: readonly Pick<RejectedFile, 'path' | 'rows'>[];
+  readonly files: readonly DraftFile[];
+  readonly rejected: readonly DraftRejected[];
+  /** Files that left before and stay for readers: they go now. */
+  readonly hastened?: readonly LakePath[];
+  /** The removed files stay until then, epoch ms. */
+  readonly keepMs?: number;
+}
+
+export function dropOf({ cause, removed, removedRejected, files, rejected, hastened, keepMs }: DropDraft): EntryBody {
+  const rows = (all: readonly { readonly rows: number }[]): number => all.reduce((sum, file) => sum + file.rows, 0);
+  const dropped: DroppedRows = {
+    cause,
+    rows: rows(removed) - rows(files),
+    rejectedRows: rows(removedRejected) - rows(rejected),
+    rejectedFiles: removedRejected.map(({ path }) => path),
+  };
+  if (dropped.rows < 0 || dropped.rejectedRows < 0) {
+    throw new LakewardError('internal', 'files would be replaced by ones that hold more rows; nothing was changed');
+  }
+  return {
+    kind: 'replace',
+    repair: false,
+    removed: [...removed, ...removedRejected].map(({ path }) => path),
+    files: files.map(named),
+    rejected: rejected.map(named),
+    dropped,
+    ...(hastened === undefined ? {} : { hastened }),
+    ...(keepMs === undefined ? {} : { keepMs }),
+  };
 }
 
 export function mergeOf({ removed, files, before, after, keepMs }: MergeDraft): EntryBody {

@@ -40,6 +40,16 @@ export interface MergedRows {
   readonly checksum: string;
 }
 
+/** Rows that left on purpose: their partition's time was over, or somebody asked for them to be erased. */
+export interface DroppedRows {
+  readonly cause: 'expired' | 'erased';
+  /** What the removed files hold and the added do not. */
+  readonly rows: number;
+  readonly rejectedRows: number;
+  /** Those of the removed files that hold rejected rows. */
+  readonly rejectedFiles: readonly LakePath[];
+}
+
 export type EntryBody =
   | {
       readonly kind: 'open';
@@ -102,6 +112,8 @@ export type EntryBody =
       readonly unkeyedRows?: number;
       /** What is undone is a merge: its inputs, which are still there, are live again. */
       readonly reinstated?: readonly LakePath[];
+      /** What is undone dropped rows: they are there again. */
+      readonly dropped?: DroppedRows;
     }
   | {
       /** `repair`: the removed files were committed by the entry before and lost by the store; rows on both sides are equal. */
@@ -114,6 +126,10 @@ export type EntryBody =
       readonly merged?: MergedRows;
       /** The removed files stay until then, epoch ms, for readers who go by a list of ours; absent: they go at publishing. */
       readonly keepMs?: number;
+      /** Present when the added files hold fewer rows than the removed. */
+      readonly dropped?: DroppedRows;
+      /** Files that left before and stayed for readers: they go now. */
+      readonly hastened?: readonly LakePath[];
     }
   | { readonly kind: 'sweep'; readonly nonces: readonly string[] }
   | {
@@ -173,6 +189,12 @@ export function addedFiles(entry: EntryBody): readonly (EntryFile | EntryRejecte
 export function removedPaths(entry: EntryBody): readonly LakePath[] {
   if (entry.kind === 'replay') return entry.removed.map(({ path }) => path);
   return entry.kind === 'replace' || entry.kind === 'gap' || entry.kind === 'undo' ? entry.removed : [];
+}
+
+/** Files that must be gone when the entry is published. */
+export function goneOncePublished(entry: EntryBody): readonly LakePath[] {
+  if (entry.kind !== 'replace') return removedPaths(entry);
+  return [...(entry.keepMs === undefined ? entry.removed : []), ...(entry.hastened ?? [])];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -249,6 +271,12 @@ const isAppendKeys = shape({
   unkeyedRows: isCount,
   files: listOf(shape({ name: isKeyName, keys: isCount, bytes: isCount, checksum: isText, lastArrivalMs: isTime })),
 });
+const isDropped = shape({
+  cause: (value) => value === 'expired' || value === 'erased',
+  rows: isCount,
+  rejectedRows: isCount,
+  rejectedFiles: listOf(isPath),
+});
 const isGap = shape({
   shard: isCount,
   from: isCount,
@@ -288,11 +316,14 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     duplicateRows: optional(isCount),
     unkeyedRows: optional(isCount),
     reinstated: optional(listOf(isPath)),
+    dropped: optional(isDropped),
     ...counted,
   },
   replace: {
     merged: optional(shape({ rows: isCount, checksum: isText })),
     keepMs: optional(isTime),
+    dropped: optional(isDropped),
+    hastened: optional(listOf(isPath)),
     repair: (value) => typeof value === 'boolean',
     removed: listOf(isPath),
     files: listOf(isFile),

@@ -3,7 +3,7 @@
  * adds one entry. No I/O, no clock: two processes that read the same entries hold the same state, whatever they did before.
  */
 import { asOffset, asShard, type Offset, type Positions, type ShardIndex } from '../model/stream.ts';
-import { type Entry, type EntryBody, type LandedPart, removedPaths } from './entry.ts';
+import { type DroppedRows, type Entry, type EntryBody, type LandedPart, removedPaths } from './entry.ts';
 import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
 import { forgetLast, type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
 import { type LiveFiles, moveFiles } from './live-files.ts';
@@ -29,6 +29,11 @@ export interface Totals {
   /** Rows dropped as duplicates, and rows that landed without an event id. */
   readonly duplicateRows: number;
   readonly unkeyedRows: number;
+  /** Of the rows that landed, those that left since because their time was over, or because somebody asked. */
+  readonly expiredRows: number;
+  readonly erasedRows: number;
+  /** Of the rows set aside, those that left in either way. */
+  readonly droppedRejects: number;
 }
 
 /** A partition that time will close, with what it holds so far. */
@@ -76,6 +81,9 @@ const NO_TOTALS: Totals = {
   filteredRows: 0,
   duplicateRows: 0,
   unkeyedRows: 0,
+  expiredRows: 0,
+  erasedRows: 0,
+  droppedRejects: 0,
 };
 
 export const EMPTY_STATE: LandingState = {
@@ -120,7 +128,7 @@ export function valid(
       if (entry.dedupe !== undefined && entry.dedupe.after !== state.known.last) return false;
       return state.n >= 0 && Object.entries(entry.ranges).every(([shard, [from]]) => positionOf(state, shard) === from);
     case 'replace':
-      if (entry.merged !== undefined && new Set(entry.removed).size !== entry.removed.length) return false;
+      if (!entry.repair && new Set(entry.removed).size !== entry.removed.length) return false;
       return state.n >= 0 && entry.removed.every(live);
     case 'replay':
     case 'undo': {
@@ -158,7 +166,7 @@ export function fold(state: LandingState, entry: Entry): LandingState {
     case 'undo':
       return foldUndo(next, entry);
     case 'replace':
-      return next;
+      return countDropped(next, entry.dropped, 1);
     case 'sweep':
       return { ...next, condemned: [...state.condemned, ...entry.nonces].slice(-CONDEMNED_MAX) };
     case 'gap':
@@ -222,7 +230,7 @@ function foldReplay(state: LandingState, entry: Entry & { kind: 'replay' }): Lan
 function foldUndo(state: LandingState, entry: Entry & { kind: 'undo' }): LandingState {
   const open = openPartitions(state, entry.landed, -1);
   return {
-    ...moveTotals(state, entry.landed, entry, -1),
+    ...countDropped(moveTotals(state, entry.landed, entry, -1), entry.dropped, -1),
     open,
     // Rows that did not land after all are no duplicates of those that come.
     known: forgetLast(state.known, entry),
@@ -251,6 +259,14 @@ function moveTotals(state: LandingState, parts: readonly LandedPart[], entry: Mo
       unkeyedRows: totals.unkeyedRows + sign * (entry.unkeyedRows ?? 0),
     },
   };
+}
+
+function countDropped(state: LandingState, dropped: DroppedRows | undefined, sign: 1 | -1): LandingState {
+  if (dropped === undefined) return state;
+  const { totals } = state;
+  const which = dropped.cause === 'expired' ? 'expiredRows' : 'erasedRows';
+  const droppedRejects = totals.droppedRejects + sign * dropped.rejectedRows;
+  return { ...state, totals: { ...totals, [which]: totals[which] + sign * dropped.rows, droppedRejects } };
 }
 
 function openPartitions(state: LandingState, parts: readonly LandedPart[], sign: 1 | -1): Map<string, OpenPartition> {

@@ -16,14 +16,24 @@ import type { Clock } from '../ports/clock.ts';
 import type { Page, SweepReport } from '../ports/deliveries.ts';
 import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { type AppendDraft, appendOf, type MergeDraft, mergeOf, type ReplayDraft, replayOf } from './draft.ts';
+import {
+  type AppendDraft,
+  appendOf,
+  type DropDraft,
+  dropOf,
+  type MergeDraft,
+  mergeOf,
+  type ReplayDraft,
+  replayOf,
+} from './draft.ts';
 import type { EntryBody } from './entry.ts';
 import { eachFile, type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, Totals } from './fold.ts';
-import type { LiveFile } from './live-files.ts';
+import type { Leaving, LiveFile } from './live-files.ts';
 import { type KeysToWrite, readKeyFile, writeKeyFile } from './key-files.ts';
 import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
+import { dropMarkers } from './markers.ts';
 import { maintainLog } from './maintain.ts';
 import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
@@ -35,7 +45,7 @@ import type { ShardHighs } from './shard-highs.ts';
 import type { StepHook } from './steps.ts';
 import { strayStages, sweep } from './sweep.ts';
 
-export type { AppendDraft, MergeDraft } from './draft.ts';
+export type { AppendDraft, DropDraft, MergeDraft } from './draft.ts';
 
 export interface LandingLogOptions {
   readonly store: LakeStore;
@@ -87,6 +97,11 @@ export interface LandedFile {
   readonly open: boolean;
 }
 
+export interface SetAsideFile {
+  readonly file: RejectedFile;
+  readonly settled: boolean;
+}
+
 export interface LandingLog {
   view(): LandingView;
   /** A new nonce: names one landing, its stages and its entry. */
@@ -119,8 +134,26 @@ export interface LandingLog {
    * replaced. Throws as `commit`.
    */
   commitMerge(draft: MergeDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
-  /** Shows every live data file, in no order. Reads on first. Throws as `commit`. */
-  eachFile(visit: (landed: LandedFile) => void, call?: CallOptions): Promise<void>;
+  /**
+   * Removes rows on purpose. superseded: a file is not live any more (another process took it), or the store lost a file of this one and it
+   * was taken back. Only settled files may be removed. Throws as `commit`.
+   */
+  commitDrop(draft: DropDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
+  /** Shows every live data file, and every live file of rejected rows, in no order. Reads on first. Throws as `commit`. */
+  eachFile(
+    visit: (landed: LandedFile) => void,
+    call?: CallOptions & { readonly setAside?: (rejected: SetAsideFile) => void },
+  ): Promise<void>;
+  /**
+   * Removes completeness markers of partitions that are over; gives how many (a dry run: how many there are). One that another process writes
+   * anew meanwhile is met by the next call.
+   */
+  dropMarkers(
+    isOver: (partition: string) => boolean,
+    call?: CallOptions & { readonly dryRun?: boolean },
+  ): Promise<number>;
+  /** Files that left and may still be there, with the time they are to go, epoch ms. */
+  leaving(): Leaving;
   /** Reads on to what other processes have landed since. Throws as `commit`. */
   refresh(call?: CallOptions): Promise<void>;
   /** Live data files in path order. */
@@ -211,14 +244,22 @@ function landingLog(session: Session): LandingLog {
         const handles = draft.files.map(({ handle }) => handle);
         return commitBody(session, { nonce: draft.nonce, body: mergeOf(draft), handles }, call);
       }),
+    commitDrop: (draft, call) =>
+      exclusively(() => {
+        const handles = [...draft.files, ...draft.rejected].map(({ handle }) => handle);
+        return commitBody(session, { nonce: draft.nonce, body: dropOf(draft), handles }, call);
+      }),
+    dropMarkers: (isOver, call) => dropMarkers(room, isOver, call),
+    leaving: () => seen(session).state.leaving,
     eachFile: (visit, call) =>
       exclusively(async () => {
         const { state, checkpoint } = await refreshed(session, call);
         const cutMs = room.clock.nowMs() - room.tuning.copyMaxMs;
         const show = (live: LiveFile): void => {
-          if (live.kind !== 'data') return;
-          const { file, publishedMs = Number.POSITIVE_INFINITY } = live;
-          visit({ file, publishedMs, settled: publishedMs <= cutMs, open: state.open.has(file.partition) });
+          const { publishedMs = Number.POSITIVE_INFINITY } = live;
+          const settled = publishedMs <= cutMs;
+          if (live.kind === 'rejected') call?.setAside?.({ file: live.file, settled });
+          else visit({ file: live.file, publishedMs, settled, open: state.open.has(live.file.partition) });
         };
         await eachFile(room, { state, parts: checkpoint?.parts ?? [] }, show, call);
       }),

@@ -3,7 +3,7 @@
  * A file is known to be published since the entry after its own was made: only a published entry has a follower.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
-import { addedFiles, type Entry, type EntryFile, type EntryRejected, removedPaths } from './entry.ts';
+import { addedFiles, type DroppedRows, type Entry, type EntryFile, type EntryRejected, removedPaths } from './entry.ts';
 
 /** `publishedMs`: by then the file was published and nobody had a reason to copy it again; absent while that is not known. */
 export type LiveFile = { readonly publishedMs?: number } & (
@@ -26,7 +26,7 @@ export interface LiveFiles {
   readonly headMs: number;
   /** Paths the newest entry added. */
   readonly latest: readonly string[];
-  /** Of the newest entry, when it is a merge: those of its inputs that no checkpoint holds. */
+  /** Of the newest entry, when it can be taken back: those of its inputs that no checkpoint holds. */
   readonly merged: readonly LiveFile[] | undefined;
 }
 
@@ -36,11 +36,13 @@ export function moveFiles(state: LiveFiles, entry: Entry): LiveFiles {
   const fresh = addedFiles(entry);
   const latest = fresh.map(({ path }) => path);
   const reinstated = entry.kind === 'undo' ? (entry.reinstated ?? []) : [];
+  const leaving = leaveWith(state.leaving, entry);
   if (gone.length === 0 && fresh.length === 0 && state.latest.length === 0 && reinstated.length === 0) {
-    return { ...state, headMs, merged: undefined };
+    return { ...state, leaving, headMs, merged: undefined };
   }
   const added = new Map(state.added);
   const removed = new Set(state.removed);
+  const setAside = new Set<string>(droppedBy(entry)?.rejectedFiles ?? []);
   let { liveFiles } = state;
   for (const path of state.latest) {
     const file = added.get(path);
@@ -49,7 +51,7 @@ export function moveFiles(state: LiveFiles, entry: Entry): LiveFiles {
   const merged: LiveFile[] = [];
   for (const path of gone) {
     const held = added.get(path);
-    if (entry.kind !== 'replay' && held?.kind !== 'rejected') liveFiles--;
+    if (entry.kind !== 'replay' && held?.kind !== 'rejected' && !setAside.has(path)) liveFiles--;
     if (held !== undefined) merged.push(held);
     if (!added.delete(path)) removed.add(path);
   }
@@ -59,29 +61,34 @@ export function moveFiles(state: LiveFiles, entry: Entry): LiveFiles {
     const held = before.get(path);
     if (held === undefined) removed.delete(path);
     else added.set(path, held);
-    liveFiles++;
+    if (!setAside.has(path)) liveFiles++;
   }
   if (entry.kind === 'append' || entry.kind === 'replace' || entry.kind === 'replay') {
     liveFiles += entry.files.length;
     for (const file of entry.files) added.set(file.path, { kind: 'data', file: dataFile(file) });
     for (const file of entry.rejected) added.set(file.path, { kind: 'rejected', file: rejectedFile(file) });
   }
-  const isMerge = entry.kind === 'replace' && entry.merged !== undefined;
-  const leaving = leaveWith(state.leaving, entry);
+  const isMerge = entry.kind === 'replace' && !entry.repair;
   return { added, removed, liveFiles, leaving, headMs, latest, merged: isMerge ? merged : undefined };
 }
 
 function leaveWith(leaving: Leaving, entry: Entry): Leaving {
   const gone = removedPaths(entry);
-  if (gone.length === 0) return leaving;
+  const hastened = entry.kind === 'replace' ? (entry.hastened ?? []) : [];
+  if (gone.length === 0 && hastened.length === 0) return leaving;
   const next = new Map(leaving);
   const fromMs = (entry.kind === 'replace' ? entry.keepMs : undefined) ?? entry.timeMs;
   for (const path of gone) next.set(path, fromMs);
+  for (const path of hastened) next.set(path, entry.timeMs);
   if (entry.kind === 'undo') {
     for (const { path } of entry.restored) next.delete(path);
     for (const path of entry.reinstated ?? []) next.delete(path);
   }
   return next;
+}
+
+function droppedBy(entry: Entry): DroppedRows | undefined {
+  return entry.kind === 'replace' || entry.kind === 'undo' ? entry.dropped : undefined;
 }
 
 function dataFile({

@@ -21,6 +21,9 @@ export interface LandingPaths {
   staged(nonce: string, name: string): LakePath;
   readonly stages: string;
   complete(partition: string): LakePath;
+  readonly markers: string;
+  /** The partition that a marker is of. */
+  partitionOf(marker: string): string;
 }
 
 export function landingPaths(folder: string): LandingPaths {
@@ -30,6 +33,7 @@ export function landingPaths(folder: string): LandingPaths {
   const parts = `${top}/files/`;
   const keyFiles = `${top}/keys/`;
   const stages = `${top}/staged/`;
+  const markers = `${top}/complete/`;
   const number = (n: number): string => String(n).padStart(DIGITS, '0');
   return {
     entry: (n) => lakePath(`${entries}${number(n)}.json`),
@@ -42,7 +46,9 @@ export function landingPaths(folder: string): LandingPaths {
     keyFiles,
     staged: (nonce, name) => lakePath(`${stages}${nonce}/${name}`),
     stages,
-    complete: (partition) => lakePath(`${top}/complete/${partition}.json`),
+    complete: (partition) => lakePath(`${markers}${partition}.json`),
+    markers,
+    partitionOf: (marker) => marker.slice(markers.length, -'.json'.length),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { inParallel } from './bounded-parallel.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import { addedFiles, type Entry, type EntryFile, type EntryRejected, handleOf, removedPaths } from './entry.ts';
+import { addedFiles, type Entry, type EntryFile, type EntryRejected, goneOncePublished, handleOf } from './entry.ts';
 import { again, type LandingRoom } from './room.ts';
 
 /** Gives the files whose stage and final file are both gone; the others are published then. */
@@ -20,8 +20,7 @@ export async function publishEntry(
     await room.step('published-one');
   });
   if (lost.length > 0) return lost;
-  const stay = entry.kind === 'replace' && entry.keepMs !== undefined;
-  await inParallel(stay ? [] : removedPaths(entry), async (path) => {
+  await inParallel(goneOncePublished(entry), async (path) => {
     await again(room, () => room.store.remove(path, call), call);
     await room.step('removed-one');
   });

@@ -1,8 +1,8 @@
 /**
  * What follows when a store broke its word: a committed file is gone before it was published. The other files of the entry are
  * published by then; the lost rows are rebuilt from the stream, staged under new paths, and the next entry replaces the lost files
- * by them. When retention has taken the records, the next entry says so, and the delivery stops. A replay of rejected rows and a merge
- * are taken back instead: what they were made of is still there.
+ * by them. When retention has taken the records, the next entry says so, and the delivery stops. A replay of rejected rows, a merge
+ * and an erasure are taken back instead: what they were made of is still there.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import type { DedupeRule } from '../model/delivery.ts';
@@ -12,7 +12,7 @@ import { asOffset, asShard } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { StageHandle } from '../ports/lake-store.ts';
 import { type AppendDraft, named, type OffsetRanges } from './draft.ts';
-import { type Entry, type EntryBody, type EntryFile, type EntryRejected, removedPaths } from './entry.ts';
+import { addedFiles, type Entry, type EntryBody, type EntryFile, type EntryRejected, removedPaths } from './entry.ts';
 import { readKeyFile } from './key-files.ts';
 import type { KeyFile } from './known-keys.ts';
 import { again, type LandingRoom } from './room.ts';
@@ -102,7 +102,7 @@ export async function repairOf(
 }
 
 /**
- * What a replay or a merge was made of is removed only after all of it is published, so it is still there: the entry is taken back whole and
+ * What a replay, a merge or an erasure was made of is removed only after all of it is published, so it is still there: the entry is taken back whole and
  * can be made again. Should somebody have deleted that too, the lost rows are gone and the next entry says so.
  */
 async function areThere(room: LandingRoom, paths: readonly LakePath[], call?: CallOptions): Promise<boolean> {
@@ -115,10 +115,11 @@ async function areThere(room: LandingRoom, paths: readonly LakePath[], call?: Ca
 
 /** Undefined for an entry whose rows come from the stream. */
 function undoOf(entry: Entry): EntryBody | undefined {
-  if (entry.kind === 'replace' && entry.merged !== undefined) {
-    const removed = entry.files.map(({ path }) => path);
+  if (entry.kind === 'replace' && !entry.repair) {
+    const removed = addedFiles(entry).map(({ path }) => path);
     const nothing = { restored: [], replayed: [], landed: [], extraRows: 0, lateRows: 0 };
-    return { kind: 'undo', undone: entry.nonce, removed, reinstated: entry.removed, ...nothing };
+    const dropped = entry.dropped === undefined ? {} : { dropped: entry.dropped };
+    return { kind: 'undo', undone: entry.nonce, removed, reinstated: entry.removed, ...nothing, ...dropped };
   }
   if (entry.kind !== 'replay') return undefined;
   const { replayed, extraRows, lateRows } = entry;

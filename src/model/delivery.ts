@@ -129,6 +129,8 @@ export interface DeliverySpec {
   readonly start: StartPosition;
   /** Absent: files stay as they landed. */
   readonly compaction?: CompactionRule;
+  /** How long after its time a partition stays in the lake; absent: for ever. */
+  readonly retentionMs?: number;
   /** How files are kept, with fields in its texts. */
   readonly object?: ObjectSettings;
   /** What becomes of data files with time. */

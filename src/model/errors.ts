@@ -47,6 +47,11 @@ export const ERRORS = {
     meaning:
       'The Kafka cluster did not answer, or did not say that the records are safe; send again. Look at the cluster when it stays so.',
   },
+  'care-running': {
+    status: 409,
+    retryable: true,
+    meaning: 'Something is under way on the files of the delivery in this process; wait until it is done, or end it.',
+  },
   'catalog-conflict': {
     status: 409,
     retryable: true,

@@ -55,6 +55,9 @@ export interface DeliveryStatus {
   readonly dedupe?: { readonly knownIds: number; readonly cut: boolean };
   /** Offsets that retention or damage took before they were landed. */
   readonly lostOffsets: number;
+  /** Of `rows`, those that are not in the lake any more: their partition's time was over, or somebody asked. */
+  readonly expiredRows: number;
+  readonly erasedRows: number;
   /** Number of the newest entry of the landing log. */
   readonly entry: number;
   readonly lastLandedMs?: number;

@@ -63,6 +63,10 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
       'merge small files of past hours: listing, where readers list folders, manifest, where they go by the list of files, none (default)',
     accepts: COMPACT,
   },
+  retention: {
+    value: 'duration|none',
+    about: 'how long after its time a partition stays in the lake, like 400d; none for ever (default)',
+  },
   'allowed-lateness': {
     value: 'duration',
     about: 'how long after an hour rows still count as on time (default 10m)',
@@ -95,6 +99,7 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     flush: Object.keys(flush).length === 0 ? undefined : flush,
     rejects: rejects(call.option('rejects'), call.option('reject-budget')),
     compaction: compaction(call.option('compact')),
+    retention: call.option('retention'),
     allowedLateness: call.option('allowed-lateness'),
     eventFuture: call.option('event-future'),
   });

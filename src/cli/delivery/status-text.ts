@@ -75,6 +75,12 @@ function dedupeFacts({ spec, dedupe, duplicateRows, unkeyedRows }: DeliveryStatu
   ];
 }
 
+function goneFacts({ spec, expiredRows, erasedRows }: DeliveryStatus): (readonly [string, string])[] {
+  const gone = expiredRows + erasedRows === 0 ? [] : [`${count(expiredRows)} expired, ${count(erasedRows)} erased`];
+  const kept = spec.retentionMs === undefined ? [] : [`partitions stay ${duration(spec.retentionMs)}`];
+  return gone.length + kept.length === 0 ? [] : [['gone', [...gone, ...kept].join('; ')]];
+}
+
 /** What becomes of rows and files on their way, where anything does. */
 function keepingFacts({ transform, object, lifecycle }: DeliveryStatus['spec']): (readonly [string, string])[] {
   const facts: (readonly [string, string])[] = [];
@@ -117,6 +123,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ...keepingFacts(spec),
     ['flush', `${size(spec.flush.bytes)}, ${duration(spec.flush.ageMs)} or ${plural(spec.flush.records, 'record')}`],
     ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
+    ...goneFacts(status),
     ['late', plural(status.lateRows, 'row')],
     ...(spec.transform === undefined ? [] : [['filtered', plural(status.filteredRows, 'row')] as const]),
     ['extra', `${plural(status.extraRows, 'row')} with values in _extra`],

@@ -12,6 +12,7 @@ import { LIMITS, MIB } from '../../model/limits.ts';
 import type { Exchange, Request } from '../server/exchange.ts';
 import { applyRoutes } from './apply-routes.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
+import { careRoutes } from './care-routes.ts';
 import { compactionRoutes } from './compaction-routes.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { lakeRoutes } from './lake-routes.ts';
@@ -65,6 +66,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...processRoutes(options),
     ...(options.desk === undefined ? [] : lakeRoutes(options.desk)),
     ...(options.compactions === undefined ? [] : compactionRoutes(options.compactions)),
+    ...(options.care === undefined ? [] : careRoutes(options.care)),
   ];
   for (const route of routes) addRoute(app, route, { options, exchanges });
   refuseOtherMethods(app, routes);

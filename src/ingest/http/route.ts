@@ -3,6 +3,7 @@ import type { Broker } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Compactions } from '../../ports/compactions.ts';
 import type { Deliveries } from '../../ports/deliveries.ts';
+import type { LakeCare } from '../../ports/lake-care.ts';
 import type { LakeDesk } from '../../ports/lake-desk.ts';
 import type { KnownProcess } from '../../ports/processes.ts';
 import type { Schemas } from '../../ports/schemas.ts';
@@ -17,6 +18,7 @@ export interface ControlApiOptions {
   readonly deliveries: Deliveries;
   readonly desk?: LakeDesk | undefined;
   readonly compactions?: Compactions | undefined;
+  readonly care?: LakeCare | undefined;
   readonly schemas: Schemas;
   readonly clock: Clock;
   readonly telemetry: Telemetry;

@@ -1,0 +1,32 @@
+/** What the care of a lake works with, beside what compaction has. */
+import type { LandingLog } from '../../landing/landing-log.ts';
+import type { DeliverySpec } from '../../model/delivery.ts';
+import type { CallOptions } from '../../ports/call-options.ts';
+import type { Catalog } from '../../ports/catalog.ts';
+import type { CompactionRoom } from '../room.ts';
+
+export interface CareRoom extends Omit<CompactionRoom, 'openLog'> {
+  readonly catalog: Catalog;
+  readonly ends: PartitionEnds;
+  /**
+   * The landing logs of a delivery: of the stream it reads now, and of those of the same name before, whose files lie in the same folder.
+   * Throws as the log.
+   */
+  openLogs(spec: DeliverySpec, call?: CallOptions): Promise<readonly LandingLog[]>;
+  /** Called when the log of a delivery says something else than before: whoever tells of the delivery reads on. */
+  changed(delivery: string): Promise<void>;
+  /** The wall clock, as far as it is believed; undefined while it is in doubt. */
+  trustedNowMs(): number | undefined;
+}
+
+/** End of the time that partitions stand for, epoch ms; undefined for a layout without. */
+export interface PartitionEnds {
+  /** Of the partition that a row of this event time lies in. */
+  ofTime(spec: DeliverySpec, eventMs: number): number | undefined;
+  ofPartition(spec: DeliverySpec, partition: string): number | undefined;
+}
+
+export interface CareCall {
+  readonly signal: AbortSignal;
+  readonly report: (progress: { readonly share: number; readonly text: string }) => void;
+}

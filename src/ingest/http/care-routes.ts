@@ -1,0 +1,59 @@
+/** The care of a delivery's files in the control API. A run takes its time: it is begun by a request and looked at by others. */
+import { LakewardError } from '../../model/errors.ts';
+import { parseDurationMs } from '../../model/units.ts';
+import type { CareOrder, LakeCare } from '../../ports/lake-care.ts';
+import type { Call, Route } from './route.ts';
+
+const PATH = '/v1/deliveries/:name/care';
+
+export function careRoutes(care: LakeCare): Route[] {
+  return [
+    { method: 'GET', path: PATH, handle: (call) => ({ body: care.look(nameOf(call)) }) },
+    {
+      method: 'POST',
+      path: PATH,
+      handle: async (call) => ({
+        status: 202,
+        body: await care.begin(nameOf(call), orderOf(call.body), { signal: call.signal }),
+      }),
+    },
+    { method: 'DELETE', path: PATH, handle: async (call) => ({ body: await care.cancel(nameOf(call)) }) },
+  ];
+}
+
+function nameOf({ parameters }: Call): string {
+  return parameters['name'] ?? '';
+}
+
+type Given = Readonly<Record<string, unknown>>;
+
+const READERS: Readonly<Record<CareOrder['kind'], (given: Given) => CareOrder>> = {
+  expire(given) {
+    only(given, ['olderThan', 'dryRun']);
+    const { olderThan } = given;
+    const dryRun = flag(given, 'dryRun');
+    if (olderThan === undefined) return { kind: 'expire', dryRun };
+    const olderThanMs = typeof olderThan === 'string' ? parseDurationMs(olderThan) : undefined;
+    if (olderThanMs === undefined) throw new LakewardError('argument-invalid', 'olderThan is a duration such as 400d');
+    return { kind: 'expire', olderThanMs, dryRun };
+  },
+};
+
+function orderOf(body: unknown): CareOrder {
+  const given = (typeof body === 'object' && body !== null ? body : {}) as Given;
+  const { kind } = given;
+  if (typeof kind === 'string' && Object.hasOwn(READERS, kind)) return READERS[kind as CareOrder['kind']](given);
+  throw new LakewardError('argument-invalid', `kind is one of ${Object.keys(READERS).join(', ')}`);
+}
+
+function only(given: Given, names: readonly string[]): void {
+  const other = Object.keys(given).find((name) => name !== 'kind' && !names.includes(name));
+  if (other === undefined) return;
+  throw new LakewardError('argument-invalid', `there is no '${other}' here; ${names.join(', ')} are accepted`);
+}
+
+function flag(given: Given, name: string): boolean {
+  const value = given[name] ?? false;
+  if (typeof value === 'boolean') return value;
+  throw new LakewardError('argument-invalid', `${name} is true or false`);
+}
