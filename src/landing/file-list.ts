@@ -80,12 +80,15 @@ export async function pageOfFiles(
 /** Shows every live file, in no order. */
 export async function eachFile(
   room: LandingRoom,
-  at: { readonly state: LandingState; readonly parts: readonly PartReference[] },
+  at: { readonly state: LandingState; readonly parts: readonly PartReference[]; readonly partsMs: number },
   visit: (file: LiveFile) => void,
   call?: CallOptions,
 ): Promise<void> {
   for (const part of at.parts) {
-    for (const line of await readPart(room, part, call)) if (!at.state.removed.has(line.file.path)) visit(line);
+    for (const line of await readPart(room, part, call)) {
+      // A checkpoint is of published files; lists of earlier versions do not say more.
+      if (!at.state.removed.has(line.file.path)) visit({ publishedMs: at.partsMs, ...line });
+    }
   }
   for (const line of at.state.added.values()) visit(line);
 }

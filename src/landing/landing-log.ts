@@ -261,7 +261,8 @@ function landingLog(session: Session): LandingLog {
           if (live.kind === 'rejected') call?.setAside?.({ file: live.file, settled });
           else visit({ file: live.file, publishedMs, settled, open: state.open.has(live.file.partition) });
         };
-        await eachFile(room, { state, parts: checkpoint?.parts ?? [] }, show, call);
+        const { parts = [], timeMs = 0 } = checkpoint ?? {};
+        await eachFile(room, { state, parts, partsMs: timeMs }, show, call);
       }),
     refresh: (call) =>
       exclusively(async () => {

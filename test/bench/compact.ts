@@ -1,0 +1,99 @@
+/**
+ * `npm run bench:compact [files]`: small Parquet files of about 200 KB in one partition of a lake folder, merged by Lakeward, unsorted and sorted
+ * by event time; beside one bare DuckDB COPY of the same files, sorted alike, and Spark, where it is installed (`npm run test:readers` does),
+ * in the same run. Of Lakeward all is counted: reading, both checksums, staging, the entry, removal.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { memoryPeak, treeCpu } from './process-tree.ts';
+import { atLeast, atMost, report, round } from './report.ts';
+
+const FILES = Number(process.argv[2] ?? 1000);
+const ROWS = 2400;
+const folder = mkdtempSync(join(tmpdir(), 'lakeward-bench-compact-'));
+const SPARK = '.cache/spark/bin/python';
+
+interface Figures {
+  readonly cpu: number;
+  readonly seconds: number;
+  readonly memory: number;
+}
+
+/** Runs a program of this folder and measures its tree. */
+async function measured(program: string, args: readonly string[]): Promise<Figures> {
+  const started = performance.now();
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const pid = child.pid ?? 0;
+  const peak = memoryPeak(pid);
+  let cpu = 0;
+  const timer = setInterval(() => {
+    cpu = Math.max(cpu, treeCpu(pid));
+  }, 20);
+  const [code] = (await once(child, 'exit')) as [number];
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${program} ${args[0]} failed`);
+  return { cpu, seconds: (performance.now() - started) / 1000, memory: peak.stop() };
+}
+
+async function makeFiles(target: string): Promise<number> {
+  mkdirSync(target);
+  const connection = await (await DuckDBInstance.create(':memory:', { threads: '2' })).connect();
+  for (let i = 0; i < FILES; i++) {
+    await connection.run(`COPY (SELECT md5((i * 31 + ${i})::VARCHAR) AS event_id,
+      TIMESTAMPTZ '2026-01-15 06:00:00Z' + to_milliseconds((hash(i * 7 + ${i}) % 3600000)::BIGINT) AS event_time,
+      'user-' || (hash(i + ${i}) % 100000) AS user_id, md5((i + ${i} * 5)::VARCHAR) AS session_id, '/page/' || (hash(i) % 5000) AS page,
+      'https://example.com/' || (hash(i * 3) % 500) AS referrer, ['view', 'click', 'cart', 'buy'][1 + i % 4] AS action,
+      'p-' || (hash(i * 11) % 5000) AS product_id, (hash(i * 13 + ${i}) % 100000) / 100.0::DOUBLE AS price, (i % 5)::INT AS quantity,
+      ['de', 'fr', 'us'][1 + i % 3] AS country, ['phone', 'desktop'][1 + i % 2] AS device, (hash(i * 17 + ${i}) % 600000)::BIGINT AS duration_ms,
+      i % 7 = 0 AS is_member FROM range(${ROWS}) r(i)) TO '${target}/${i}.parquet' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`);
+  }
+  return readdirSync(target).reduce((sum, name) => sum + statSync(join(target, name)).size, 0);
+}
+
+const files = join(folder, 'files');
+const here = (name: string): string => join(import.meta.dirname, name);
+const node = process.execPath;
+try {
+  const bytes = await makeFiles(files);
+  const mb = bytes / 1e6;
+  const of = (figures: Figures): Record<string, number> => ({
+    'MB/CPU s': round(mb / figures.cpu),
+    'CPU s': round(figures.cpu),
+    s: round(figures.seconds),
+    'memory MiB': figures.memory,
+  });
+  console.log(`${FILES} files, ${round(mb)} MB`);
+  const lakeward = await measured(node, [here('compact-once.ts'), files, join(folder, 'a'), 'none']);
+  const sorted = await measured(node, [here('compact-once.ts'), files, join(folder, 'b'), 'event_time']);
+  const copy = await measured(node, [here('compact-copy.ts'), files, join(folder, 'copy.parquet'), 'none']);
+  const copySorted = await measured(node, [
+    here('compact-copy.ts'),
+    files,
+    join(folder, 'sorted.parquet'),
+    'event_time',
+  ]);
+  const figures: Record<string, Record<string, number>> = {
+    lakeward: of(lakeward),
+    'lakeward, sorted': of(sorted),
+    'bare DuckDB COPY': of(copy),
+    'bare DuckDB COPY, sorted': of(copySorted),
+  };
+  const bars = [
+    atLeast('MB per CPU second beside a bare COPY', 0.6, copy.cpu / lakeward.cpu),
+    atLeast('the same, sorted', 0.6, copySorted.cpu / sorted.cpu),
+    atMost('memory of all processes, MiB', 1024, Math.max(lakeward.memory, sorted.memory)),
+  ];
+  if (existsSync(SPARK)) {
+    const spark = await measured(SPARK, [here('compact-spark.py'), files, join(folder, 'spark')]);
+    figures['Spark'] = of(spark);
+    bars.push(atLeast('MB per CPU second beside Spark', 5, spark.cpu / lakeward.cpu));
+    bars.push(atLeast('sorted, beside Spark unsorted', 3, spark.cpu / sorted.cpu));
+  } else console.log('Spark is skipped: needs .cache/spark, which `npm run test:readers` makes');
+  report('compact', figures, bars);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
