@@ -47,6 +47,8 @@ export interface Proposal {
 }
 
 const COLLISIONS_MAX = 64;
+/** Doublings of the wait after lost numbers. */
+const BACKOFF_MAX = 3;
 
 /** Reads the log, makes entry 0 when there is none, publishes the newest entry. */
 export async function recover(session: Session, call?: CallOptions): Promise<void> {
@@ -111,7 +113,8 @@ export async function commitBody(
       await publishNewest(session, call, { confirmed: true });
       return count(room, proposal, outcomeOf(session.view as LogView, proposal));
     }
-    await room.clock.sleep(waitMs(room.clock, 0), call?.signal);
+    // Whoever was first publishes meanwhile; those who wait for long leave room for others.
+    await room.clock.sleep(waitMs(room.clock, Math.min(collisions, BACKOFF_MAX)), call?.signal);
     view = await settled(session, call);
   }
 }
