@@ -95,10 +95,12 @@ async function values(
   { sort }: MergeJob,
   locals: readonly string[],
 ): Promise<MergeSource> {
-  const together = locals.length === 1 ? '' : ', union_by_name = true';
+  const groups = locals.length === 1 ? [locals] : await alike(connection, locals);
+  // To bring files together by name, the engine looks at all of them before each query.
+  const together = groups.length === 1 ? '' : ', union_by_name = true';
   const from = `read_parquet(${list(locals)}${together}, hive_partitioning = false)`;
   const types = await typesOf(connection, from);
-  if (locals.length > 1) await checkTypes(connection, locals, types);
+  if (groups.length > 1) await checkTypes(connection, { newest: locals[0] ?? '', groups }, types);
   const columns = [...types.keys()];
   const order = sort.flatMap((field) => {
     const [head = '', ...rest] = field.split('.');
@@ -136,16 +138,15 @@ async function typesOf(connection: DuckDBConnection, from: string): Promise<Map<
 /** Throws unless every file fits the types of all, and those are the newest file's. */
 async function checkTypes(
   connection: DuckDBConnection,
-  locals: readonly string[],
+  { newest, groups }: { readonly newest: string; readonly groups: readonly (readonly string[])[] },
   types: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const [newest] = locals;
-  for (const group of await alike(connection, locals)) {
+  for (const group of groups) {
     const from = `read_parquet(${list(group)}, hive_partitioning = false)`;
     const own = await typesOf(connection, from);
     const others = [...own].filter(([column, type]) => types.get(column) !== type);
     if (others.length === 0) continue;
-    if (group.includes(newest ?? '')) {
+    if (group.includes(newest)) {
       const told = others.map(([column, type]) => `'${column}' (${type}, elsewhere ${types.get(column)})`);
       throw new ColumnsDifferError(`files hold columns that the newest cannot take: ${told.join(', ')}`);
     }
