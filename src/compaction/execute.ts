@@ -108,13 +108,15 @@ async function fetchFile({ room, signal }: MergeOrder, file: CandidateFile, loca
   let isThere = true;
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let offset = 0; ; ) {
-      const bytes = await room.lake.read(file.path, { signal, offset, length: READ_BYTES });
+      // A byte more than there is tells the end; a store may take memory for all that is asked for.
+      const length = Math.min(READ_BYTES, Math.max(file.bytes - offset, 0) + 1);
+      const bytes = await room.lake.read(file.path, { signal, offset, length });
       isThere = bytes !== undefined;
       if (bytes === undefined) return;
       checksum = crc32(bytes, checksum);
       yield bytes;
       offset += bytes.byteLength;
-      if (bytes.byteLength < READ_BYTES) return;
+      if (bytes.byteLength < length) return;
     }
   }
   await room.scratch.writePieces(local, pieces());

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytesOf, type CandidateFile, chooseGroups } from '../../src/compaction/policy.ts';
+import { mulberry } from '../faults/lake/world.ts';
 import { lakePath } from '../../src/model/lake-path.ts';
 
 const HOUR_MS = 3_600_000;
@@ -119,6 +120,39 @@ describe('the choice of files to merge', () => {
       [0, 1].map(() => fileOf(10, { partition: `h${hour}`, eventMinMs: hour * HOUR_MS })),
     );
     expect(chooseGroups(files, RULE).map(({ partition }) => partition)).toEqual(['h1', 'h2', 'h3']);
+  });
+
+  test('writes a byte less than twice in a day with 5 % of rows up to three hours late, and leaves one file an hour', () => {
+    const [MINUTE_MS, MB] = [60_000, 1_000_000];
+    const random = mulberry(1);
+    let live: CandidateFile[] = [];
+    const sums = { landed: 0, rewritten: 0 };
+    const land = (hour: number, bytes: number, nowMs: number): void => {
+      sums.landed += bytes;
+      live.push(fileOf(bytes, { partition: `hour=${hour}`, eventMinMs: hour * HOUR_MS, publishedMs: nowMs }));
+    };
+    for (let minute = 0; minute < 30 * 60; minute++) {
+      const nowMs = minute * MINUTE_MS;
+      const hour = Math.floor(minute / 60);
+      if (hour < 24) land(hour, 1.9 * MB, nowMs);
+      const late = Math.floor((minute - 60 - random() * 180) / 60);
+      if (late >= 0 && late < 24) land(late, 0.1 * MB, nowMs);
+      if (minute % 15 !== 0) continue;
+      const state = live.map((file) => ({
+        ...file,
+        open: file.eventMinMs + HOUR_MS + 10 * MINUTE_MS > nowMs,
+        settled: nowMs - file.publishedMs >= 15 * MINUTE_MS,
+      }));
+      const groups = chooseGroups(state, { targetBytes: 128 * MB, afterMs: HOUR_MS, nowMs });
+      const gone = new Set(groups.flatMap(({ files }) => files));
+      live = state.filter((file) => !gone.has(file));
+      for (const { partition, files, bytes } of groups) {
+        sums.rewritten += bytes;
+        live.push(fileOf(bytes, { partition, eventMinMs: files[0]?.eventMinMs ?? 0, publishedMs: nowMs }));
+      }
+    }
+    expect(sums.rewritten / sums.landed).toBeLessThan(2);
+    expect(live.length).toBeLessThanOrEqual(24 * 1.2);
   });
 
   test('plans for a lake of a year in less than five seconds', () => {
