@@ -3,6 +3,7 @@
  * same scheduler (a delivery's landing maintenance) under names that start with the stage's.
  */
 import { believedTime } from '../delivery/believed-time.ts';
+import { finishDeletions } from '../ingest/stream-deletion.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -11,6 +12,8 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { DiskFacts } from './disk.ts';
 
 const MINUTE_MS = 60_000;
+/** Records are dropped by a catalog that is known to be no older. */
+const HEARD_WITHIN_MS = 10_000;
 
 export interface TaskRoom {
   readonly broker: Broker;
@@ -32,6 +35,7 @@ export function backgroundTasks(room: TaskRoom): readonly Job[] {
       run: (signal) => retain(room, trustedNowMs(), signal),
     },
     { name: 'adopted topics', everyMs: MINUTE_MS, jitter: 0.1, run: (signal) => room.followTopics(signal) },
+    { name: 'deleted streams', everyMs: MINUTE_MS, jitter: 0.1, run: (signal) => finishDeletions(room, signal) },
     { name: 'disk gauge', everyMs: 15_000, jitter: 0.1, run: () => measureDisk(room) },
   ];
 }
@@ -53,8 +57,10 @@ function timeForRetention({ clock, telemetry }: TaskRoom): () => number | undefi
 
 /** Drops records past retention, stream after stream; a stream that fails does not keep the others from theirs. */
 async function retain(room: TaskRoom, nowMs: number | undefined, signal: AbortSignal): Promise<void> {
-  if (nowMs === undefined) return;
-  const { broker, catalog, telemetry } = room;
+  const { broker, catalog, clock, telemetry } = room;
+  // Who does not hear of changes may not know of a longer retention.
+  const isDeaf = clock.monotonicMs() - catalog.confirmedMs() > HEARD_WITHIN_MS;
+  if (nowMs === undefined || isDeaf) return;
   const failures: unknown[] = [];
   for (const stream of catalog.read().stream.values()) {
     signal.throwIfAborted();

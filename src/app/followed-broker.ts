@@ -39,10 +39,10 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
   async function giveUp(id: StreamId): Promise<void> {
     opened.delete(id);
     try {
-      // Who deleted it may have died before its records were gone.
-      await inner.remove(id);
+      // Its records are for whom a deletion in the catalog tells to drop: that one is missing here proves nothing.
+      await inner.release(id);
     } catch (error) {
-      log.warn('a deleted stream cannot be given up', { stream: id, error });
+      log.warn('a stream that left the catalog cannot be given up', { stream: id, error });
     }
   }
 
@@ -79,6 +79,7 @@ export function followedBroker(inner: Broker, { catalog, log }: { catalog: Catal
       opened.delete(id);
       return inner.remove(id, call);
     },
+    release: giveUp,
     append: (id, batch, call) => having(id, () => inner.append(id, batch, call)),
     read: (id, positions, options) => having(id, () => inner.read(id, positions, options)),
     locate: (id, shard, at, call) => having(id, () => inner.locate(id, shard, at, call)),

@@ -3,10 +3,11 @@
  */
 import type { CatalogEdit, CatalogKind, CatalogState } from '../ports/catalog.ts';
 
-export const CATALOG_KINDS: readonly CatalogKind[] = ['stream', 'delivery', 'plan', 'schema'];
+export const CATALOG_KINDS: readonly CatalogKind[] = ['stream', 'deletion', 'delivery', 'plan', 'schema'];
 
 export function emptyState(): CatalogState {
-  return { version: 0, stream: new Map(), delivery: new Map(), plan: new Map(), schema: new Map() };
+  const nothing = { stream: new Map(), deletion: new Map(), delivery: new Map(), plan: new Map(), schema: new Map() };
+  return { version: 0, ...nothing };
 }
 
 /** The state one version on, with all edits applied in order. */

@@ -102,6 +102,7 @@ const DOCUMENTS: Readonly<Record<CatalogKind, Shape>> = {
     shards: list(shard),
     reshard: optional(reshard),
   }),
+  deletion: object({ id: text, name: text, deletedMs: count }),
   delivery: object({ spec, owner: oneOf('file', 'api'), createdMs: count, paused: flag }),
   plan: object({
     delivery: text,

@@ -1,6 +1,7 @@
 /**
  * Streams as both protocols see them: the catalog says which exist, the broker keeps their records, and this joins the two.
- * A stream is in the catalog only while its storage exists: storage is made before the entry, and removed after it.
+ * A stream is in the catalog only while its storage exists: storage is made before the entry, and removed after it,
+ * by the note of a deletion that the entry leaves behind.
  */
 import { LakewardError, isLakewardError } from '../model/errors.ts';
 import { splitEvenly } from '../model/hash-range.ts';
@@ -18,6 +19,7 @@ import type { Resharding } from './resharding.ts';
 import { resharding } from './resharding.ts';
 import type { ShardWriter } from './shard-writer.ts';
 import { shardWriter } from './shard-writer.ts';
+import { deletionOf, finishDeletion, isRefused } from './stream-deletion.ts';
 import { changeCatalog, changeStream, nextChange, streamNotFound } from './stream-change.ts';
 import type { SharedStreams } from './write-lease.ts';
 import { WRITE_LEASE_MS, writeLease } from './write-lease.ts';
@@ -114,12 +116,19 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
     let document = topic === undefined ? made : { ...made, topic: topic.identity };
     try {
       if (adopt !== undefined) document = await adopted(room, made, topic);
+    } catch (error) {
+      await broker.remove(document.id);
+      throw error;
+    }
+    try {
       await changeCatalog(catalog, (state) => {
         if (state.stream.has(draft.name)) refuse();
         return [{ kind: 'stream', key: draft.name, document }];
       });
     } catch (error) {
-      await broker.remove(document.id);
+      // It may have been made all the same, and others may have stored records in it since.
+      if (find(draft.name)?.document.id === document.id) return document;
+      if (isRefused(error)) await broker.remove(document.id);
       throw error;
     }
     return document;
@@ -181,9 +190,9 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
           throw new LakewardError('stream-in-use', `deliveries read the stream '${name}': ${names}`);
         }
         id = document.id;
-        return [{ kind: 'stream', key: name }];
+        return deletionOf(document, clock.nowMs());
       });
-      if (id !== undefined) await broker.remove(id);
+      if (id !== undefined) await finishDeletion(room, id);
     },
   };
 }

@@ -74,6 +74,17 @@ export interface StreamDocument {
   readonly reshard?: ReshardDocument;
 }
 
+/**
+ * A stream that was deleted and whose storage may still be there. Storage goes because this says so, never because a stream is missing:
+ * a catalog that was emptied or put back misses streams that somebody wants.
+ */
+export interface DeletionDocument {
+  readonly id: StreamId;
+  /** It had then; another stream may have it by now. */
+  readonly name: string;
+  readonly deletedMs: number;
+}
+
 /** `shardId-` and 12 digits, as Kinesis clients parse it. */
 export function formatShardId(index: number): string {
   return `shardId-${String(index).padStart(12, '0')}`;

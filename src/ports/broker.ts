@@ -101,6 +101,9 @@ export interface Broker {
   /** Deletes the storage and its records. Waiting reads reject with `stream-not-found`. Idempotent. */
   remove(stream: StreamId, options?: CallOptions): Promise<void>;
 
+  /** Closes what is open of a stream; its records stay. Waiting reads reject with `stream-not-found`. Idempotent. */
+  release(stream: StreamId): Promise<void>;
+
   /**
    * Resolves once for the whole batch when every record that did not fail is durable. Records of one shard keep the order of the
    * batch, and two appends of which the second began after the first resolved keep theirs. Throws `stream-not-found`, `shard-not-found`,

@@ -4,12 +4,14 @@
  */
 import type { DeliveryDocument, PlanDocument } from '../model/delivery.ts';
 import type { SchemaDocument } from '../model/schema.ts';
-import type { StreamDocument } from '../model/stream.ts';
+import type { DeletionDocument, StreamDocument } from '../model/stream.ts';
 import type { CallOptions } from './call-options.ts';
 
 export interface CatalogDocuments {
   /** By stream name. */
   readonly stream: StreamDocument;
+  /** By stream id; there until the storage is gone. */
+  readonly deletion: DeletionDocument;
   /** By delivery name. */
   readonly delivery: DeliveryDocument;
   /** By delivery name: the newest plan; earlier versions stay under `<delivery>@<version>`. */
@@ -23,6 +25,7 @@ export interface CatalogState {
   /** 0 for an empty catalog; grows by one with every change. */
   readonly version: number;
   readonly stream: ReadonlyMap<string, StreamDocument>;
+  readonly deletion: ReadonlyMap<string, DeletionDocument>;
   readonly delivery: ReadonlyMap<string, DeliveryDocument>;
   readonly plan: ReadonlyMap<string, PlanDocument>;
   readonly schema: ReadonlyMap<string, SchemaDocument>;

@@ -4,6 +4,7 @@ import { memoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { manualClock, type ManualClock } from '../../src/clock/manual-clock.ts';
 import { memoryStore } from '../../src/lake/memory/memory-store.ts';
+import { LakewardError } from '../../src/model/errors.ts';
 import { asShard, asStreamId } from '../../src/model/stream.ts';
 import type { Broker } from '../../src/ports/broker.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
@@ -19,6 +20,8 @@ describe('retention', () => {
   let broker: Broker;
   let warnings: string[];
   let run: () => Promise<void>;
+  /** The store of the catalog cannot be asked. */
+  let isAway: boolean;
 
   beforeEach(async () => {
     clock = manualClock();
@@ -26,7 +29,11 @@ describe('retention', () => {
     warnings = [];
     const destination = { write: (line: string) => void warnings.push(line) };
     const telemetry = createTelemetry({ level: 'warn', destination });
-    const catalog = createCatalog({ store: memoryStore({ clock }), clock });
+    isAway = false;
+    const store = memoryStore({ clock });
+    const read: typeof store.read = (...call) =>
+      isAway ? Promise.reject(new LakewardError('lake-unavailable', 'away')) : store.read(...call);
+    const catalog = createCatalog({ store: { ...store, read }, clock });
     await catalog.open();
     const document = { name: 's', id: ID, createdMs: 0, retentionMs: DAY_MS, shards: [] };
     await catalog.change(catalog.read().version, [{ kind: 'stream', key: 's', document }]);
@@ -48,6 +55,16 @@ describe('retention', () => {
     await run();
     expect(await kept()).toBe(false);
     expect(warnings).toEqual([]);
+  });
+
+  test('drops nothing while it cannot be known whether the retention has become longer', async () => {
+    isAway = true;
+    await clock.advance(DAY_MS);
+    await run();
+    expect(await kept()).toBe(true);
+    isAway = false;
+    await run();
+    expect(await kept()).toBe(false);
   });
 
   test('drops nothing while the clock is ahead for less than an hour, says so once, and goes on when it is back', async () => {

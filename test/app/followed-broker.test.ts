@@ -50,6 +50,10 @@ describe('a broker that follows a catalog', () => {
         await gate;
         return bare.open(storage);
       },
+      async release(id) {
+        calls.push(`release ${id}`);
+        await bare.release(id);
+      },
       async remove(id) {
         calls.push(`remove ${id}`);
         await bare.remove(id);
@@ -95,9 +99,20 @@ describe('a broker that follows a catalog', () => {
     await broker.open({ id: asStreamId('id-new'), shardCount: 1, retentionMs: 3_600_000 });
     await change(setStream('other'), { kind: 'stream', key: 'old' });
     await turn();
-    expect(calls.filter((call) => call.startsWith('remove'))).toEqual(['remove id-old']);
+    expect(calls.filter((call) => !call.startsWith('open'))).toEqual(['release id-old']);
     await expect(put('old')).rejects.toMatchObject({ code: 'stream-not-found' });
     expect(await put('new')).toMatchObject({ failures: [] });
+  });
+
+  test('loses no record of streams that a catalog put back to an earlier state does not know', async () => {
+    await change(setStream('s'));
+    await put('s');
+    await change({ kind: 'stream', key: 's' });
+    await turn();
+    await change(setStream('s'));
+    await turn();
+    expect([...(await put('s')).offsets]).toEqual([1]);
+    expect(calls).not.toContain('remove id-s');
   });
 
   test('says of a stream that is not in the catalog that it is not there', async () => {

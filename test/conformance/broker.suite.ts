@@ -335,6 +335,16 @@ export function brokerSuite({ name, capabilities, startMs, storage }: BrokerSuit
         expect((await dataFrom(startOf(SHARDS + 2))).toSorted()).toEqual(['a', 'b']);
       });
 
+      test('keeps the records of a stream that was released', async () => {
+        await put(texts(0, 'a'));
+        await broker.release(ID);
+        await broker.release(ID);
+        await expect(put(texts(0, 'b'))).rejects.toMatchObject({ code: 'stream-not-found' });
+        await broker.open(STREAM);
+        expect([...(await put(texts(0, 'c'))).offsets]).toEqual([1]);
+        expect(await dataFrom(startOf(SHARDS))).toEqual(['a', 'c']);
+      });
+
       test('is empty when made again after removal', async () => {
         await put(texts(0, 'a'));
         await broker.remove(ID);

@@ -113,11 +113,15 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
     }
   }
 
-  async function remove(id: StreamId): Promise<void> {
+  async function release(id: StreamId): Promise<void> {
     const stream = await streams.get(id);
     streams.delete(id);
     ready.delete(id);
     if (stream !== undefined) await closeLog(stream.log, stream.committer, notFound(id));
+  }
+
+  async function remove(id: StreamId): Promise<void> {
+    await release(id);
     if (!isName(id)) return;
     const removed = `${folder}/${REMOVED}${id}`;
     try {
@@ -140,6 +144,7 @@ export async function openEmbeddedBroker(setup: EmbeddedBrokerSetup): Promise<Br
   return {
     open: (storage) => open(storage),
     remove: (id) => remove(id),
+    release: (id) => release(id),
     append: async (id, batch, call) => {
       call?.signal?.throwIfAborted();
       if (setup.owned?.() === false) throw takenOver();

@@ -66,6 +66,13 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
     return stream;
   }
 
+  function forget(id: StreamId): OpenStream | undefined {
+    const stream = streams.get(id);
+    streams.delete(id);
+    stream?.ends.fail(new LakewardError('stream-not-found', `stream ${id} was deleted`));
+    return stream;
+  }
+
   async function readOnce(stream: OpenStream, positions: Positions, maxBytes: number): Promise<ReadResult> {
     const next = new Map(positions);
     const batches: ReadResult['batches'][number][] = [];
@@ -190,10 +197,9 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       }
       return report;
     },
+    release: async (id) => void forget(id),
     async remove(id) {
-      const stream = streams.get(id);
-      streams.delete(id);
-      stream?.ends.fail(new LakewardError('stream-not-found', `stream ${id} was deleted`));
+      const stream = forget(id);
       if (stream?.isAdopted !== true) await topics.remove(`${topicPrefix}${id}`);
     },
     async append(id, batch, call) {

@@ -32,6 +32,7 @@ const BATCH_RECORDS_MAX = 1000;
 
 export function memoryBroker({ clock }: { readonly clock: Clock }): Broker {
   const streams = new Map<StreamId, Stream>();
+  const released = new Map<StreamId, Stream>();
   let closed = false;
 
   function streamOf(id: StreamId, shards: Iterable<ShardIndex> = []): Stream {
@@ -62,15 +63,24 @@ export function memoryBroker({ clock }: { readonly clock: Clock }): Broker {
   return {
     open: async (storage) => {
       if (closed) throw new LakewardError('broker-closed', 'the broker is closed');
-      const stream = streams.get(storage.id) ?? { storage, shards: [], waiting: new Set() };
+      const stream = streams.get(storage.id) ?? released.get(storage.id) ?? { storage, shards: [], waiting: new Set() };
       stream.storage = storage;
       while (stream.shards.length < storage.shardCount) stream.shards.push({ records: [], end: 0 });
       streams.set(storage.id, stream);
+      released.delete(storage.id);
       return { stream: storage.id, gaps: [], tornBytes: 0 };
+    },
+    release: async (id) => {
+      const stream = streams.get(id);
+      if (stream === undefined) return;
+      streams.delete(id);
+      released.set(id, stream);
+      wakeAll(stream);
     },
     remove: async (id) => {
       const stream = streams.get(id);
       streams.delete(id);
+      released.delete(id);
       wakeAll(stream);
     },
     append: async (id, batch, call) => {
