@@ -10,7 +10,7 @@ import type { RejectedRow } from '../model/data-file.ts';
 export type { AppliedChange, ApplyAnswer } from '../ingest/http/apply-routes.ts';
 export type { FieldChange } from '../ingest/http/field-changes.ts';
 export type { DataFile } from '../model/data-file.ts';
-export type { DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
+export type { Completeness, DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
 export type { KnownProcess } from '../ports/processes.ts';
 export type { CompactionPlan, CompactionRun, CompactionStatus } from '../ports/compactions.ts';
 export type { CareReport, CareRun, ExpireReport } from '../ports/lake-care.ts';

@@ -23,6 +23,7 @@ import { lakeRestore } from './lake/restore.ts';
 import { lakeShow } from './lake/show.ts';
 import { lakeSweep } from './lake/sweep.ts';
 import { lakeUrl } from './lake/url.ts';
+import { lakeWait } from './lake/wait.ts';
 import { logVerify } from './log/verify.ts';
 import { put } from './put/put.ts';
 import { rejectedList } from './rejected/list.ts';
@@ -80,6 +81,7 @@ export const COMMANDS: readonly Command[] = [
   lakeLs,
   lakeShow,
   lakeSweep,
+  lakeWait,
   lakeCat,
   lakeUrl,
   lakeLifecycle,

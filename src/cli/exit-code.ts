@@ -14,6 +14,8 @@ export const EXIT = {
   unreachable: 3,
   /** Done, but with findings: `put` had records refused, `log verify` found damage, `apply --dry-run` would change something. */
   findings: 4,
+  /** `lake wait`: the time is over and it is not complete. */
+  timeout: 5,
   /** Ended by Ctrl-C before it was done. */
   interrupted: 130,
 } as const;

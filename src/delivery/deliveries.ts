@@ -11,6 +11,7 @@ import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
 import type { DeliveryShare } from '../ports/processes.ts';
 import { application, parseAll } from './application.ts';
+import { completenessOf } from './completeness.ts';
 import { changeCatalog } from './catalog-change.ts';
 import {
   creation,
@@ -180,6 +181,10 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       // What others have merged since is gone from the lake.
       if (after === undefined) await log.refresh({ signal });
       return log.files({ prefix, after, limit: pageLimit(options), signal });
+    },
+    async completeness(name, query, options) {
+      const { spec } = known(name).document;
+      return completenessOf({ clock: room.clock, spec, fresh: () => freshLog(name) }, query, options);
     },
     async sweep(name, options) {
       const log = await freshLog(name);

@@ -104,7 +104,7 @@ export async function pathsOfParts(
   return paths;
 }
 
-async function readPart(room: LandingRoom, part: PartReference, call?: CallOptions): Promise<LiveFile[]> {
+export async function readPart(room: LandingRoom, part: PartReference, call?: CallOptions): Promise<LiveFile[]> {
   const bytes = await again(room, () => room.store.read(part.path, call), call);
   const damaged = (why: string, cause?: unknown): LakewardError =>
     new LakewardError('landing-log-damaged', `${part.path}: ${why}`, { cause });

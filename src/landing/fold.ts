@@ -49,6 +49,15 @@ export interface ClosedPartition extends OpenPartition {
   readonly entry: number;
 }
 
+/** A closed partition that an entry landed rows in. */
+export interface ReopenedPartition {
+  readonly partition: string;
+  readonly closesAtMs: number;
+  /** That came late, in this entry. */
+  readonly lateRows: number;
+  readonly entry: number;
+}
+
 export interface LandingState extends LiveFiles {
   /** Newest entry folded, -1 before entry 0. */
   readonly n: number;
@@ -66,6 +75,8 @@ export interface LandingState extends LiveFiles {
   readonly open: ReadonlyMap<string, OpenPartition>;
   /** Closed since the checkpoint. */
   readonly closed: readonly ClosedPartition[];
+  /** Reopened since the checkpoint. */
+  readonly reopened: readonly ReopenedPartition[];
 }
 
 const NO_TOTALS: Totals = {
@@ -101,6 +112,7 @@ export const EMPTY_STATE: LandingState = {
   known: NO_KEYS,
   open: new Map(),
   closed: [],
+  reopened: [],
   leaving: new Map(),
   headMs: 0,
   latest: [],
@@ -220,11 +232,12 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
 /** Rows that were rejected before count as landed; how many were rejected over the delivery's life stays. */
 function foldReplay(state: LandingState, entry: Entry & { kind: 'replay' }): LandingState {
   const open = openPartitions(state, entry.files, 1);
+  const reopened = reopenPartitions(state, entry);
   const planVersion = Math.max(state.planVersion, entry.planVersion);
   const { duplicateRows, unkeyedRows } = entry.dedupe ?? {};
   const counted = moveTotals(state, entry.files, { ...entry, duplicateRows, unkeyedRows }, 1);
   const known = entry.dedupe === undefined ? state.known : remember(state.known, entry, entry.dedupe);
-  return { ...counted, open, planVersion, known, rejects: countReplay(state.rejects, entry.replayed) };
+  return { ...counted, open, reopened, planVersion, known, rejects: countReplay(state.rejects, entry.replayed) };
 }
 
 function foldUndo(state: LandingState, entry: Entry & { kind: 'undo' }): LandingState {
@@ -232,6 +245,7 @@ function foldUndo(state: LandingState, entry: Entry & { kind: 'undo' }): Landing
   return {
     ...countDropped(moveTotals(state, entry.landed, entry, -1), entry.dropped, -1),
     open,
+    reopened: state.reopened.filter((part) => part.entry !== entry.n - 1),
     // Rows that did not land after all are no duplicates of those that come.
     known: forgetLast(state.known, entry),
     rejects: countReplay(state.rejects, entry.replayed, true),
@@ -283,9 +297,23 @@ function openPartitions(state: LandingState, parts: readonly LandedPart[], sign:
   return open;
 }
 
+function reopenPartitions(
+  { reopened, watermarkMs: before = Number.NEGATIVE_INFINITY }: LandingState,
+  { n, files }: { readonly n: number; readonly files: readonly LandedPart[] },
+): readonly ReopenedPartition[] {
+  const late = new Map<string, ReopenedPartition>();
+  for (const { partition, rows, closesAtMs } of files) {
+    if (closesAtMs === undefined || closesAtMs > before) continue;
+    const lateRows = rows + (late.get(partition)?.lateRows ?? 0);
+    late.set(partition, { partition, closesAtMs, lateRows, entry: n });
+  }
+  return late.size === 0 ? reopened : [...reopened, ...late.values()];
+}
+
 function closePartitions(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
   const before = state.watermarkMs ?? Number.NEGATIVE_INFINITY;
   const open = openPartitions(state, entry.files, 1);
+  const reopened = reopenPartitions(state, entry);
   const watermarkMs = Math.max(before, entry.watermarkMs ?? before);
   const closed = [...state.closed];
   for (const [partition, held] of open) {
@@ -293,5 +321,5 @@ function closePartitions(state: LandingState, entry: Entry & { kind: 'append' })
     open.delete(partition);
     closed.push({ ...held, partition, entry: entry.n });
   }
-  return { ...state, open, closed, watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : undefined };
+  return { ...state, open, closed, reopened, watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : undefined };
 }

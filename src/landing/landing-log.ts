@@ -35,6 +35,7 @@ import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
 import { dropMarkers } from './markers.ts';
 import { maintainLog } from './maintain.ts';
+import { partitionReader } from './partition-files.ts';
 import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
 import type { Rebuild } from './repair.ts';
@@ -181,8 +182,9 @@ const HOUR_MS = 3_600_000;
  * written for another lake or stream, `landing-log-damaged`, `lake-unavailable`, `stage-lost`.
  */
 export async function openLandingLog(options: LandingLogOptions, call?: CallOptions): Promise<LandingLog> {
+  const room = roomOf(options);
   const session: Session = {
-    room: roomOf(options),
+    room,
     lakeId: options.lakeId,
     stream: options.stream,
     start: options.start,
@@ -191,6 +193,7 @@ export async function openLandingLog(options: LandingLogOptions, call?: CallOpti
     published: false,
     distrusted: true,
     markedThrough: -1,
+    partitions: partitionReader(room),
     emptiedThrough: -1,
     sweptMs: undefined,
   };
@@ -292,13 +295,14 @@ function seen(session: Session): NonNullable<Session['view']> {
 }
 
 function roomOf(options: LandingLogOptions): LandingRoom {
-  const { store, clock, telemetry, delivery, folder = delivery, writer } = options;
+  const { store, clock, telemetry, delivery, folder = delivery, writer, prefix } = options;
   return {
     store,
     clock,
     telemetry,
     delivery,
     writer,
+    prefix,
     paths: landingPaths(folder),
     tuning: { ...TUNING, ...options.tuning },
     rules: { ...PROTOCOL, ...options.rules },

@@ -1,25 +1,38 @@
 /**
- * Completeness markers: `_lakeward/<folder>/complete/<partition>.json`, made when the watermark has passed the end of the time a
- * partition stands for. Derived from the log alone, so anybody may write one, any number of times, with the same content.
+ * Completeness markers. `_lakeward/<folder>/complete/<partition>.json` is made when the watermark has passed the end of the time a partition
+ * stands for, `reopened/<partition>/<20-digit entry>.json` for every entry that landed rows in it later. Derived from the log alone and made
+ * once, so anybody may make one: an entry has a follower only when its markers are there, so a crash never leaves one out.
  */
 import type { LakePath } from '../model/lake-path.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import type { ClosedPartition, LandingState } from './fold.ts';
+import type { LogView } from './follow.ts';
+import type { ClosedPartition, ReopenedPartition } from './fold.ts';
 import { inParallel } from './bounded-parallel.ts';
+import { type PartitionFile, type PartitionReader, sumOf } from './partition-files.ts';
 import { again, type LandingRoom } from './room.ts';
 
-/** Writes the markers of the partitions that entries after `after` closed. */
+/** Makes the markers of what entries after `after` closed and reopened. */
 export async function writeMarkers(
   room: LandingRoom,
-  state: LandingState,
-  after: number,
+  at: { readonly view: LogView; readonly after: number; readonly reader: PartitionReader },
   call?: CallOptions,
 ): Promise<void> {
-  const due = state.closed.filter(({ entry }) => entry > after);
-  if (due.length === 0) return;
-  await inParallel(due, async (closed) => {
-    const bytes = new TextEncoder().encode(`${JSON.stringify(markerOf(closed))}\n`);
-    await again(room, () => room.store.create(room.paths.complete(closed.partition), bytes, call), call);
+  const { view, after, reader } = at;
+  const isDue = ({ entry }: { readonly entry: number }): boolean => entry > after;
+  const closed = view.state.closed.filter(isDue);
+  const reopened = view.state.reopened.filter(isDue);
+  if (closed.length === 0 && reopened.length === 0) return;
+  const files = await reader.read(view, new Set(reopened.map(({ partition }) => partition)), call);
+  const markers = [
+    ...closed.map((part) => ({ path: room.paths.complete(part.partition), marker: closingOf(part) })),
+    ...reopened.map((part) => ({
+      path: room.paths.reopened(part.partition, part.entry),
+      marker: reopeningOf(part, files.get(part.partition) ?? []),
+    })),
+  ];
+  await inParallel(markers, async ({ path, marker }) => {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(marker)}\n`);
+    await again(room, () => room.store.create(path, bytes, call), call);
   });
   await room.step('marked');
 }
@@ -32,17 +45,25 @@ export async function dropMarkers(
 ): Promise<number> {
   const { store, paths } = room;
   const found: LakePath[] = [];
-  for (let after: LakePath | undefined; ; ) {
-    const cursor = after === undefined ? {} : { after };
-    const page = await again(room, () => store.list(paths.markers, { signal: call?.signal, ...cursor }), call);
-    found.push(...page.files.map(({ path }) => path).filter((path) => isOver(paths.partitionOf(path))));
-    if (page.next === undefined) break;
-    after = page.next;
+  for (const prefix of [paths.markers, paths.reopenings]) {
+    for (let after: LakePath | undefined; ; ) {
+      const cursor = after === undefined ? {} : { after };
+      const page = await again(room, () => store.list(prefix, { signal: call?.signal, ...cursor }), call);
+      found.push(...page.files.map(({ path }) => path).filter((path) => isOver(paths.partitionOf(path))));
+      if (page.next === undefined) break;
+      after = page.next;
+    }
   }
   if (call?.dryRun !== true) await inParallel(found, (path) => again(room, () => store.remove(path, call), call));
   return found.length;
 }
 
-function markerOf({ partition, rows, files, bytes, closesAtMs, entry }: ClosedPartition): object {
+function closingOf({ partition, rows, files, bytes, closesAtMs, entry }: ClosedPartition): object {
   return { v: 1, partition, rows, files, bytes, closedAt: new Date(closesAtMs).toISOString(), entry };
+}
+
+/** Rows, files and bytes are those the partition has with the late ones. */
+function reopeningOf(part: ReopenedPartition, live: readonly PartitionFile[]): object {
+  const { partition, lateRows, closesAtMs, entry } = part;
+  return { v: 1, partition, ...sumOf(live), lateRows, closedAt: new Date(closesAtMs).toISOString(), entry };
 }

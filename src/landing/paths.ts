@@ -22,7 +22,9 @@ export interface LandingPaths {
   readonly stages: string;
   complete(partition: string): LakePath;
   readonly markers: string;
-  /** The partition that a marker is of. */
+  reopened(partition: string, n: number): LakePath;
+  readonly reopenings: string;
+  /** The partition that a marker of either kind is of. */
   partitionOf(marker: string): string;
 }
 
@@ -34,6 +36,7 @@ export function landingPaths(folder: string): LandingPaths {
   const keyFiles = `${top}/keys/`;
   const stages = `${top}/staged/`;
   const markers = `${top}/complete/`;
+  const reopenings = `${top}/reopened/`;
   const number = (n: number): string => String(n).padStart(DIGITS, '0');
   return {
     entry: (n) => lakePath(`${entries}${number(n)}.json`),
@@ -48,7 +51,12 @@ export function landingPaths(folder: string): LandingPaths {
     stages,
     complete: (partition) => lakePath(`${markers}${partition}.json`),
     markers,
-    partitionOf: (marker) => marker.slice(markers.length, -'.json'.length),
+    reopened: (partition, n) => lakePath(`${reopenings}${partition}/${number(n)}.json`),
+    reopenings,
+    partitionOf: (marker) =>
+      marker.startsWith(reopenings)
+        ? marker.slice(reopenings.length, marker.lastIndexOf('/'))
+        : marker.slice(markers.length, -'.json'.length),
   };
 }
 

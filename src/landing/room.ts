@@ -62,6 +62,8 @@ export interface LandingRoom {
   readonly telemetry: Telemetry;
   readonly delivery: string;
   readonly writer: string;
+  /** Lake folder of the data files. */
+  readonly prefix: string;
   readonly paths: LandingPaths;
   readonly tuning: LandingTuning;
   readonly rules: LandingRules;

@@ -12,6 +12,7 @@ import { checkpointFiles, extend, followLog, loadLog, type LogView } from './fol
 import { writeMarkers } from './markers.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { filesBefore } from './known-keys.ts';
+import type { PartitionReader } from './partition-files.ts';
 import { publishEntry } from './publish.ts';
 import { repairOf, type Rebuild } from './repair.ts';
 import { waitMs } from './retry.ts';
@@ -31,6 +32,7 @@ export interface Session {
   distrusted: boolean;
   /** Completeness markers of entries up to here are written. */
   markedThrough: number;
+  readonly partitions: PartitionReader;
   /** Entries up to here were emptied by this process. */
   emptiedThrough: number;
   /** When stray stages were last looked for. */
@@ -172,7 +174,8 @@ export async function publishNewest(
     if (confirmed && repair.body.kind === 'gap') lostRows += repair.body.lostRows;
   }
   const { state } = session.view as LogView;
-  await writeMarkers(room, state, session.markedThrough, call);
+  const at = { view: session.view as LogView, after: session.markedThrough, reader: session.partitions };
+  await writeMarkers(room, at, call);
   session.markedThrough = state.n;
   session.published = true;
   if (lostRows === 0) return;

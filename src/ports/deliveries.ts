@@ -134,6 +134,27 @@ export interface PageOptions extends CallOptions {
   readonly limit?: number;
 }
 
+/** A span of time in the lake: either the folders of a partition, or some of its first, or an hour like 2026-01-31T10. */
+export interface CompletenessQuery {
+  readonly partition?: string | undefined;
+  readonly hour?: string | undefined;
+}
+
+export interface Completeness {
+  readonly delivery: string;
+  /** The watermark has passed its end: rows that come now are late. */
+  readonly complete: boolean;
+  /** When its time ends, epoch ms, exclusive. */
+  readonly endsAtMs: number;
+  readonly watermarkMs?: number;
+  /** In it now, late ones too. */
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** Number of the newest entry of the landing log. */
+  readonly entry: number;
+}
+
 export interface Deliveries {
   /** A specification as a user writes it (JSON or YAML, durations and sizes as text allowed) to a whole one. Throws `argument-invalid`, `layout-invalid`, `schema-invalid`, naming every problem. */
   parse(input: unknown): DeliverySpec;
@@ -159,6 +180,12 @@ export interface Deliveries {
   setPaused(name: string, paused: boolean, options?: CallOptions): Promise<DeliveryStatus>;
   /** Live files of the lake in path order, as the landing log knows them. `prefix` narrows by path. */
   files(name: string, options?: PageOptions & { readonly prefix?: string }): Promise<Page<DataFile>>;
+  /** Answers when the span is complete, or when `waitMs` are over. Throws `argument-invalid` for a span the layout does not have. */
+  completeness(
+    name: string,
+    query: CompletenessQuery,
+    options?: CallOptions & { readonly waitMs?: number },
+  ): Promise<Completeness>;
   /** Removes stray stages, which upkeep does too in its time; a dry run only looks. */
   sweep(name: string, options: CallOptions & { readonly dryRun: boolean }): Promise<SweepReport>;
   /**

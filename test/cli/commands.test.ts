@@ -120,6 +120,16 @@ test('flush lands; lake and rejected show where everything is', async () => {
   expect(tree).toMatch(/└─ hour=03\/ +60 rows .* closed by request/);
   expect((await on('lake ls')).stdout).toMatch(/by\/product\/ +240 rows/);
   expect((await on('lake ls hourly --depth 0')).stdout).toMatch(/^hourly\S+ +240 rows[^\n]*\n$/);
+  const waited = await on('lake wait hourly --hour 2026-01-31T01');
+  expect(waited).toMatchObject({ code: EXIT.ok });
+  expect(waited.stdout).toMatch(/^hourly 2026-01-31T01 is complete: 60 rows in \d+ files? /);
+  const [open] = documents<{ rows: number }>(
+    await on('lake wait hourly --partition year=2026/month=01/day=31 --timeout 1s --json'),
+  );
+  expect(open).toMatchObject({ complete: false, rows: 240 });
+  expect((await on('lake wait hourly --hour 2026-01-31T03 --timeout 0s')).code).toBe(EXIT.timeout);
+  expect((await on('lake wait hourly --hour yesterday')).code).toBe(EXIT.usage);
+  expect((await on('lake wait products --hour 2026-01-31T03')).stderr).toContain('[argument-invalid]');
   type Listed = { deliveries: { files: { rows: number }[] }[] };
   const [listed] = await json<Listed>('lake ls products --under product=p1');
   expect(listed?.deliveries).toHaveLength(1);

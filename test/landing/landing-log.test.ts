@@ -135,6 +135,35 @@ describe('a landing log', () => {
     expect(JSON.parse(new TextDecoder().decode(await store.read(path)))).toMatchObject({ rows: 10 });
   });
 
+  test('says of every landing that reopens a closed partition how many rows it has now, whoever finishes it', async () => {
+    const { options, store } = await bench();
+    let dies = false;
+    const step = (name: string): void => {
+      if (dies && name === 'published') throw new Error('died');
+    };
+    const log = await openLandingLog({ ...options, step, tuning: { checkpointEntries: 2 } });
+    for (const rows of [4, 6]) {
+      await log.commit(await draftOf(log, rows, { watermarkMs: 2 * HOUR_MS }));
+      await log.maintain();
+    }
+    dies = true;
+    await expect(log.commit(await draftOf(log, 3))).rejects.toThrow('died');
+    expect(await visible(store, '_lakeward/d/reopened/')).toHaveLength(1);
+    await openLandingLog(options);
+    const reopened = await visible(store, '_lakeward/d/reopened/');
+    expect(reopened).toEqual([
+      '_lakeward/d/reopened/hour=01/00000000000000000002.json',
+      '_lakeward/d/reopened/hour=01/00000000000000000003.json',
+    ]);
+    const markers = await Promise.all(
+      reopened.map(async (path) => JSON.parse(new TextDecoder().decode(await store.read(lakePath(path)))) as object),
+    );
+    expect(markers).toMatchObject([
+      { rows: 10, files: 2, lateRows: 6, entry: 2 },
+      { rows: 13, files: 3, lateRows: 3, entry: 3 },
+    ]);
+  });
+
   test('pages its files in path order, over checkpoints and after them', async () => {
     const { options } = await bench();
     const log = await openLandingLog({ ...options, tuning: { checkpointEntries: 4, partFilesMax: 6 } });

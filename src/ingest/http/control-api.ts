@@ -13,6 +13,7 @@ import type { Exchange, Request } from '../server/exchange.ts';
 import { applyRoutes } from './apply-routes.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
 import { careRoutes } from './care-routes.ts';
+import { completenessRoutes } from './completeness-routes.ts';
 import { compactionRoutes } from './compaction-routes.ts';
 import { deliveryRoutes } from './delivery-routes.ts';
 import { lakeRoutes } from './lake-routes.ts';
@@ -65,6 +66,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...subjectRoutes(options),
     ...processRoutes(options),
     ...(options.desk === undefined ? [] : lakeRoutes(options.desk)),
+    ...completenessRoutes(options.deliveries, options.closing),
     ...(options.compactions === undefined ? [] : compactionRoutes(options.compactions)),
     ...(options.care === undefined ? [] : careRoutes(options.care)),
   ];
