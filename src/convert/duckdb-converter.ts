@@ -15,7 +15,16 @@ import { asShard } from '../model/stream.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ConvertJob, ConvertResult, Converter, InferOptions, MergeJob, MergeResult } from '../ports/converter.ts';
+import type {
+  ConvertJob,
+  ConvertResult,
+  Converter,
+  DropJob,
+  DropResult,
+  InferOptions,
+  MergeJob,
+  MergeResult,
+} from '../ports/converter.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { findDeadlyRows } from './crash-hunt.ts';
 import type { EnginePool } from './engine-pool.ts';
@@ -257,11 +266,22 @@ export function duckdbConverter(options: DuckdbConverterOptions): Converter {
     }
   }
 
+  async function dropRows(job: DropJob, call?: CallOptions): Promise<DropResult> {
+    try {
+      await emptyFolder(job.directory);
+      const message = await answerTo({ kind: 'drop', job }, each([]), call?.signal, merges);
+      if (message.kind !== 'dropped') throw new Error(`an answer of kind ${message.kind}`);
+      return message.result;
+    } catch (error) {
+      throw asFailure(error, call?.signal);
+    }
+  }
+
   async function close(): Promise<void> {
     await Promise.all([pool.close(), merges.close()]);
   }
 
-  return { open: () => pool.open(), convert, merge, infer, checkTransform, close };
+  return { open: () => pool.open(), convert, merge, dropRows, infer, checkTransform, close };
 }
 
 /** The engine lives and says that it cannot do what it was asked. */

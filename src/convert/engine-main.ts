@@ -9,6 +9,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { asJson, avroRecords } from './engine/avro-records.ts';
 import { startConversion } from './engine/conversion.ts';
 import type { FrameReader } from './engine/frame-reader.ts';
+import { dropRows } from './engine/drop-rows.ts';
 import { frameReader } from './engine/frame-reader.ts';
 import { startInference } from './engine/inference.ts';
 import { connectTo, inSandbox, openInstance } from './engine/instance.ts';
@@ -97,6 +98,11 @@ async function run(command: Command): Promise<Message> {
     feed(() => undefined);
     const result = await mergeFiles(connection, command.job, (bytes) => say({ kind: 'alive', bytes }));
     return { kind: 'merged', result, rssBytes: process.memoryUsage.rss() };
+  }
+  if (command.kind === 'drop') {
+    feed(() => undefined);
+    const result = await dropRows(connection, command.job, (bytes) => say({ kind: 'alive', bytes }));
+    return { kind: 'dropped', result, rssBytes: process.memoryUsage.rss() };
   }
   if (command.kind === 'prove') {
     const { job } = command;

@@ -10,7 +10,7 @@
  */
 import type { ColumnPlan, Transform } from '../model/column-plan.ts';
 import type { EventTime } from '../model/delivery.ts';
-import type { ConvertJob, ConvertResult, MergeJob, MergeResult } from '../ports/converter.ts';
+import type { ConvertJob, ConvertResult, DropJob, DropResult, MergeJob, MergeResult } from '../ports/converter.ts';
 import type { CheckedTransform } from './engine/transform-check.ts';
 
 export const FRAME = { command: 1, batch: 2, feed: 3 } as const;
@@ -52,6 +52,7 @@ export type Command =
   /** Does the job on records without values: what fails then is no record's fault. */
   | { readonly kind: 'prove'; readonly job: ConvertJob }
   | { readonly kind: 'merge'; readonly job: MergeJob }
+  | { readonly kind: 'drop'; readonly job: DropJob }
   /** Judges SQL of an operator; see `engine/transform-check.ts`. */
   | { readonly kind: 'check'; readonly transform: Transform; readonly plan?: ColumnPlan }
   | {
@@ -77,6 +78,7 @@ export type Message =
   /** `rssBytes`: without the ids of events that it remembers. */
   | { readonly kind: 'converted'; readonly result: ConvertAnswer; readonly rssBytes: number }
   | { readonly kind: 'merged'; readonly result: MergeResult; readonly rssBytes: number }
+  | { readonly kind: 'dropped'; readonly result: DropResult; readonly rssBytes: number }
   | { readonly kind: 'inferred'; readonly plan: ColumnPlan; readonly rssBytes: number }
   | { readonly kind: 'checked'; readonly checked: CheckedTransform; readonly rssBytes: number }
   | { readonly kind: 'proved'; readonly rssBytes: number }

@@ -130,6 +130,34 @@ export interface MergeResult {
   readonly digest: RowDigest;
 }
 
+/** A file to be written without some rows. */
+export interface DropJob {
+  readonly format: Exclude<DataFormat, 'raw'>;
+  readonly compression: Compression;
+  /** Absolute path. */
+  readonly local: string;
+  readonly bytes: number;
+  /** `a.b` reaches into objects; what lies in lists and maps is not found. */
+  readonly field: string;
+  /** Rows with one of them go; compared as text, and as values of the column's type. */
+  readonly values: readonly string[];
+  /** False: only counts. */
+  readonly rewrite: boolean;
+  /** As of a merge. */
+  readonly directory: string;
+}
+
+export interface DropResult {
+  /** Of the file given, … */
+  readonly rows: number;
+  /** … and of those the rows with one of the values. */
+  readonly matched: number;
+  /** The file has a place for the field. */
+  readonly hasField: boolean;
+  /** The file without them, in the order they had; absent when none or all match, and when only counted. Its digest is that of the rows kept. */
+  readonly kept?: MergeResult;
+}
+
 /** What of the delivery an inferred plan depends on. Without: arrival, no layout. */
 export interface InferOptions extends CallOptions {
   readonly eventTime?: EventTime | undefined;
@@ -154,6 +182,9 @@ export interface Converter {
    * with `lack: 'columns'` in its details when the columns of the files cannot be one another's without loss.
    */
   merge(job: MergeJob, options?: CallOptions): Promise<MergeResult>;
+
+  /** Rewrites a file without the rows that hold one of some values in a field, beside merges. Throws `convert-failed`. */
+  dropRows(job: DropJob, options?: CallOptions): Promise<DropResult>;
 
   /** A plan, version 1, for records like these; at least the event time's and the layout's fields get a column. */
   infer(sample: readonly RecordBatch[], options?: InferOptions): Promise<ColumnPlan>;

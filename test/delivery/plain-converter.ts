@@ -70,6 +70,9 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
         high.set(batch.shard, Math.max(high.get(batch.shard) ?? seen, seen));
       }
     },
+    dropRows: async () => {
+      throw new LakewardError('convert-failed', 'files of this converter are not rewritten');
+    },
     merge: async () => {
       throw new LakewardError('convert-failed', 'files of this converter are not merged');
     },

@@ -23,7 +23,7 @@ export async function mergeFiles(
   alive: (bytes: number) => void,
 ): Promise<MergeResult> {
   alive(job.bytes);
-  for (const link of readdirSync('.')) if (link.startsWith(LINK)) unlinkSync(link);
+  unlink();
   const source = await mergeSource(connection, job, linked(newestFirst(job), 'in'));
   alive(job.bytes);
   const digest = await digestOf(connection, source);
@@ -44,8 +44,13 @@ export async function mergeFiles(
   return { local, bytes: size, columns: facts ?? [], digest };
 }
 
+/** Removes the names that an earlier call left. */
+export function unlink(): void {
+  for (const link of readdirSync('.')) if (link.startsWith(LINK)) unlinkSync(link);
+}
+
 /** Names in the working folder: the engine takes some characters of a path for patterns. */
-function linked(locals: readonly string[], kind: string): string[] {
+export function linked(locals: readonly string[], kind: string): string[] {
   return locals.map((local, i) => {
     const link = `${LINK}${kind}-${i}`;
     symlinkSync(local, link);
@@ -62,7 +67,10 @@ function newestFirst({ inputs }: MergeJob): string[] {
 }
 
 /** Sum and exclusive or of the hashes of the rows: equal for equal rows in any order, of a different number of duplicates different. */
-async function digestOf(connection: DuckDBConnection, { from, hashed }: MergeSource): Promise<RowDigest> {
+export async function digestOf(
+  connection: DuckDBConnection,
+  { from, hashed }: Pick<MergeSource, 'from' | 'hashed'>,
+): Promise<RowDigest> {
   const answer = await connection.runAndReadAll(
     `SELECT count(*) AS n, coalesce(sum(h::HUGEINT), 0)::VARCHAR AS s, coalesce(bit_xor(h), 0)::VARCHAR AS x
      FROM (SELECT hash(${hashed}) AS h FROM ${from})`,

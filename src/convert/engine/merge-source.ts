@@ -15,6 +15,8 @@ export interface MergeSource {
   /** Arguments of a hash of the row: the columns in the order of their names. */
   readonly hashed: string;
   readonly order: readonly string[];
+  /** Columns with their types; undefined for lines of JSON. */
+  readonly types: ReadonlyMap<string, string> | undefined;
 }
 
 /** Files whose columns differ in a way that loses values. */
@@ -42,18 +44,16 @@ export async function mergeSource(
 function lines({ compression, sort }: MergeJob, locals: readonly string[]): MergeSource {
   const text = `CAST(${name('json')} AS VARCHAR)`;
   const order = sort.flatMap((field) => {
-    const path = `$${field
-      .split('.')
-      .map((key) => `."${key.replaceAll('"', '\\"')}"`)
-      .join('')}`;
-    return textOrder(`json_extract_string(${name('json')}, ${literal(path)})`);
+    return textOrder(`json_extract_string(${name('json')}, ${literal(jsonPath(field.split('.')))})`);
   });
-  const options = `format = 'newline_delimited', compression = '${compression}', maximum_object_size = ${LINE_BYTES_MAX}`;
+  const codec = compression === 'none' ? 'uncompressed' : compression;
+  const options = `format = 'newline_delimited', compression = '${codec}', maximum_object_size = ${LINE_BYTES_MAX}`;
   return {
     from: `read_json_objects(${list(locals)}, ${options})`,
     select: `${text} AS ${LINE}`,
     hashed: text,
     order,
+    types: undefined,
   };
 }
 
@@ -87,6 +87,7 @@ async function cells(
     select: columns.map(name).join(', '),
     hashed: hashedColumns(columns),
     order: sort.filter((field) => columns.includes(field)).flatMap((field) => textOrder(name(field))),
+    types: new Map(columns.map((column) => [column, 'VARCHAR'])),
   };
 }
 
@@ -113,6 +114,7 @@ async function values(
     select: columns.map(name).join(', '),
     hashed: hashedColumns(columns),
     order: await sortable(connection, from, order),
+    types,
   };
 }
 
@@ -129,7 +131,7 @@ async function sortable(connection: DuckDBConnection, from: string, order: reado
 
 const yes = (): boolean => true;
 
-async function typesOf(connection: DuckDBConnection, from: string): Promise<Map<string, string>> {
+export async function typesOf(connection: DuckDBConnection, from: string): Promise<Map<string, string>> {
   const answer = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
   const rows = answer.getRowObjectsJson() as { column_name: string; column_type: string }[];
   return new Map(rows.map((row) => [row.column_name, row.column_type]));
@@ -170,6 +172,11 @@ async function alike(connection: DuckDBConnection, locals: readonly string[]): P
        GROUP BY file_name) GROUP BY leaves`,
   );
   return answer.getRowObjectsJson().map((row) => row['files'] as string[]);
+}
+
+/** A path into JSON as the engine has it. */
+export function jsonPath(keys: readonly string[]): string {
+  return `$${keys.map((key) => `."${key.replaceAll('"', '\\"')}"`).join('')}`;
 }
 
 /** Numbers as numbers, before and among them all else as text: of an ISO time that is the order of times. */
