@@ -256,7 +256,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   await compactions.open();
   shutdown.opened('compactions', () => compactions.close());
   const changed = async (name: string): Promise<void> => void (await deliveries.files(name, { limit: 1 }));
-  const care = carePlace({ ...upkeep, changed });
+  const care = carePlace({ ...upkeep, schemas: stores.schemas, changed });
   care.open();
   shutdown.opened('care of the lake', () => care.close());
   const desk = lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock });

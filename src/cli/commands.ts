@@ -15,6 +15,7 @@ import { deliveryResume } from './delivery/resume.ts';
 import { deliveryUpdate } from './delivery/update.ts';
 import { demo } from './demo/demo.ts';
 import { lakeCat } from './lake/cat.ts';
+import { lakeErase } from './lake/erase.ts';
 import { lakeExpire } from './lake/expire.ts';
 import { lakeLifecycle } from './lake/lifecycle.ts';
 import { lakeLs } from './lake/ls.ts';
@@ -88,6 +89,7 @@ export const COMMANDS: readonly Command[] = [
   lakeReport,
   lakeRestore,
   lakeExpire,
+  lakeErase,
   compactPlan,
   compactRun,
   compactStatus,

@@ -2,14 +2,12 @@
  * Merges one group: its files to the local disk, one file of them, staged, and one entry of the landing log that puts it in their place. The
  * rows are compared by count and checksum before the entry is made; a group that another process has merged meanwhile is left to it.
  */
-import { crc32 } from 'node:zlib';
 import { inParallel } from '../landing/bounded-parallel.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
 import { type CompactionRule, type DeliverySpec, isMergeable } from '../model/delivery.ts';
-import { LakewardError, isLakewardError } from '../model/errors.ts';
-import { MIB } from '../model/limits.ts';
-import { isEncryptedName } from '../model/object-settings.ts';
+import { isLakewardError, LakewardError } from '../model/errors.ts';
 import type { MergeResult } from '../ports/converter.ts';
+import { fetchFile } from './fetch-file.ts';
 import { bytesOf, type CandidateFile, type MergeGroup } from './policy.ts';
 import type { CompactionRoom } from './room.ts';
 
@@ -83,9 +81,8 @@ async function mergeFiles(order: MergeOrder, wanted: readonly CandidateFile[]): 
 
 type Fetched = CandidateFile & { readonly local: string };
 
-/** Files read at once, and bytes of one piece: memory follows neither number nor size of files. */
+/** Memory follows neither number nor size of files. */
 const READS_AT_ONCE = 8;
-const READ_BYTES = 8 * MIB;
 
 /** The files on the local disk; those that are gone are left out: another process, or time, took them. */
 async function fetched(order: MergeOrder, files: readonly CandidateFile[], directory: string): Promise<Fetched[]> {
@@ -95,35 +92,11 @@ async function fetched(order: MergeOrder, files: readonly CandidateFile[], direc
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [i, file] = next;
       const local = `${directory}/in-${i}`;
-      if (await fetchFile(order, file, local)) found[i] = { ...file, local };
+      if (await fetchFile(order.room, { ...file, local }, order.signal)) found[i] = { ...file, local };
     }
   });
   // In their order: rows that are not sorted keep theirs.
   return found.filter((file) => file !== undefined);
-}
-
-/** False when there is no such file. */
-async function fetchFile({ room, signal }: MergeOrder, file: CandidateFile, local: string): Promise<boolean> {
-  let checksum = 0;
-  let isThere = true;
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    for (let offset = 0; ; ) {
-      // A byte more than there is tells the end; a store may take memory for all that is asked for.
-      const length = Math.min(READ_BYTES, Math.max(file.bytes - offset, 0) + 1);
-      const bytes = await room.lake.read(file.path, { signal, offset, length });
-      isThere = bytes !== undefined;
-      if (bytes === undefined) return;
-      checksum = crc32(bytes, checksum);
-      yield bytes;
-      offset += bytes.byteLength;
-      if (bytes.byteLength < length) return;
-    }
-  }
-  await room.scratch.writePieces(local, pieces());
-  // Of an encrypted file the checksum is that of what lies in the lake; its own tags were checked.
-  const isOther = !isEncryptedName(file.path) && checksum.toString(16).padStart(8, '0') !== file.checksum;
-  if (!isThere || !isOther) return isThere;
-  throw new LakewardError('landing-log-damaged', `${file.path} is not what landed; restore it from a backup`);
 }
 
 async function merge(

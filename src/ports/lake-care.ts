@@ -11,7 +11,17 @@ export interface ExpireOrder {
   readonly olderThanMs?: number;
   readonly dryRun: boolean;
 }
-export type CareOrder = ExpireOrder;
+/** Removes the rows that hold one of the values in a field. */
+export interface EraseOrder {
+  readonly kind: 'erase';
+  /** As files name it; `a.b` reaches into objects. */
+  readonly field: string;
+  readonly values: readonly string[];
+  /** Who asked, for the record. */
+  readonly by: string;
+  readonly dryRun: boolean;
+}
+export type CareOrder = ExpireOrder | EraseOrder;
 
 export interface ExpireReport {
   readonly kind: 'expire';
@@ -28,7 +38,43 @@ export interface ExpireReport {
   /** Taken by another process at the same time, or more than one run takes: the next run looks again. */
   readonly left: number;
 }
-export type CareReport = ExpireReport;
+
+export interface EraseReport {
+  readonly kind: 'erase';
+  readonly dryRun: boolean;
+  readonly field: string;
+  /** How many were looked for. */
+  readonly values: number;
+  readonly searchedFiles: number;
+  readonly searchedRows: number;
+  /** Not read: their statistics leave no room for the values. */
+  readonly prunedFiles: number;
+  /** Not searched: of format raw, where nobody knows where a row ends. */
+  readonly rawFiles: number;
+  /** Files that have a place for the field; 0 tells of a mistyped name. */
+  readonly fieldFiles: number;
+  readonly matchedFiles: number;
+  readonly matchedRows: number;
+  readonly rewrittenFiles: number;
+  /** With nothing left in them. */
+  readonly removedFiles: number;
+  readonly rejectedFiles: number;
+  readonly rejectedRows: number;
+  /** Rejected rows that are no JSON, so that nobody can tell whose they are; they stay. */
+  readonly unreadableRejects: number;
+  /** Replaced files that would have stayed for readers of a list. */
+  readonly hastenedFiles: number;
+  /** Landed so lately that a copy may be under way: to be erased by another run, 15 minutes later. */
+  readonly waitingFiles: number;
+  readonly waitingRows: number;
+  /** Named by the landing log, and not in the lake. */
+  readonly missingFiles: number;
+  /** The last pass over all files after all was done; `found`: rows that wait. Absent of a dry run. */
+  readonly proof?: { readonly files: number; readonly rows: number; readonly found: number };
+  /** Where the record lies in the lake. */
+  readonly audit?: string;
+}
+export type CareReport = ExpireReport | EraseReport;
 
 export interface CareRun {
   readonly id: string;

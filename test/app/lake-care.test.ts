@@ -1,8 +1,8 @@
 /** The care of a lake as an operator meets it: partitions that are over, rows that somebody asks to be erased, lake and log compared. */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { DeliveryStatus, ExpireReport } from '../../src/app/control-answers.ts';
+import type { DeliveryStatus, EraseReport, ExpireReport } from '../../src/app/control-answers.ts';
 import type { RunningServer } from '../../src/app/compose.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
@@ -15,6 +15,8 @@ let url: string;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
+  await writeFile(join(folder, 'key'), Buffer.alloc(32, 7).toString('hex'));
+  await writeFile(join(folder, 'lakeward.yaml'), 'lake: { keys: [{ id: ours, file: key }] }');
   server = await start(folder);
   ({ url } = server.address);
 });
@@ -41,6 +43,17 @@ async function idsIn(delivery: string): Promise<number[]> {
   const ids: number[] = [];
   for (const path of await listed(delivery)) for (const row of await parquetRows(path)) ids.push(Number(row['id']));
   return ids.sort((a, b) => a - b);
+}
+
+async function rejectedUsers(delivery: string): Promise<unknown[]> {
+  const users: unknown[] = [];
+  for (const path of await listed(`_rejected/${delivery}`)) {
+    for (const line of (await readFile(path, 'utf8')).split('\n').filter(Boolean)) {
+      const { data } = JSON.parse(line) as { data: string };
+      users.push((JSON.parse(Buffer.from(data, 'base64').toString()) as { user: unknown }).user);
+    }
+  }
+  return users;
 }
 
 async function run<T>(...args: string[]): Promise<T> {
@@ -100,4 +113,85 @@ test('partitions past their time leave the lake, and are counted as expired', { 
   await post('/v1/streams/s/records', rows([2]));
   await post('/v1/deliveries/d/flush', {});
   expect(await statusOf('d')).toMatchObject({ rows: 8, expiredRows: 3, state: 'running' });
+});
+
+test('rows of a person leave every file and the rejected rows, and another look finds none', {
+  timeout: 60_000,
+}, async () => {
+  const users = ['ann', 'bob', 'eve'];
+  const formats = {
+    eparquet: { format: 'parquet' },
+    ecsv: { format: 'csv', compression: 'gzip' },
+    endjson: { format: 'ndjson' },
+    esecret: { format: 'parquet', object: { encryption: { kind: 'client', key: 'ours' } } },
+    emanifest: { format: 'parquet', compaction: { readers: 'manifest', after: '0s' } },
+  };
+  await post('/v1/streams', { name: 'e', shards: 1 });
+  const schema = {
+    avro: {
+      type: 'record',
+      name: 'r',
+      fields: [
+        { name: 'id', type: 'long' },
+        { name: 'user', type: 'string' },
+        { name: 'kind', type: 'string' },
+      ],
+    },
+  };
+  const names = Object.keys(formats);
+  for (const [name, spec] of Object.entries(formats)) {
+    await post('/v1/deliveries', { name, stream: 'e', layout: 'kind={kind}/', flush: { age: '1h' }, schema, ...spec });
+  }
+  for (let round = 0; round < 3; round++) {
+    const records: object[] = Array.from({ length: 12 }, (_, i) => {
+      return { id: round * 100 + i, user: users[i % 3], kind: `k${i % 2}`, other: 'x' };
+    });
+    records.push({ id: 'no number', user: 'eve', kind: 'k0' }, { id: 'no number', user: 'ann', kind: 'k0' });
+    await post('/v1/streams/e/records', records);
+    for (const name of names) await post(`/v1/deliveries/${name}/flush`, {});
+  }
+  // Six files become two, and stay for readers of the list.
+  expect(await lakeward(['compact', 'run', 'emanifest'], { url })).toMatchObject({ code: 0 });
+  expect(await listed('emanifest')).toHaveLength(8);
+  await writeFile(join(folder, 'ids.txt'), 'eve\nnobody\n');
+
+  for (const name of names) {
+    const dry = await run<EraseReport>('lake', 'erase', name, '--key', 'user=eve', '--dry-run');
+    const [matchedFiles, hastenedFiles] = name === 'emanifest' ? [2, 6] : [6, 0];
+    expect(dry).toMatchObject({ matchedRows: 12, matchedFiles, hastenedFiles, rejectedRows: 3, rewrittenFiles: 0 });
+    const report = await run<EraseReport>(
+      'lake',
+      'erase',
+      name,
+      '--key',
+      'user',
+      '--file',
+      join(folder, 'ids.txt'),
+      '--by',
+      'me',
+    );
+    expect(report).toMatchObject({ matchedRows: 12, matchedFiles, hastenedFiles, rewrittenFiles: matchedFiles });
+    expect(report).toMatchObject({ rejectedRows: 3, unreadableRejects: 0, waitingRows: 0, proof: { found: 0 } });
+    expect(await statusOf(name)).toMatchObject({
+      rows: 36,
+      erasedRows: 12,
+      rejects: { openRows: 3 },
+      state: 'running',
+    });
+    const files = await listed(name);
+    expect(files).toHaveLength(matchedFiles);
+    expect(files.every((path) => path.endsWith('.lwenc'))).toBe(name === 'esecret');
+    if (name !== 'esecret') expect(await rejectedUsers(name)).toEqual(['ann', 'ann', 'ann']);
+    const audit = await readFile(join(folder, 'lake', report.audit ?? ''), 'utf8');
+    expect(JSON.parse(audit)).toMatchObject({ by: 'me', field: 'user', matchedRows: 12, delivery: name });
+    expect(audit).not.toContain('eve');
+  }
+  const people = new Set<unknown>();
+  for (const name of ['eparquet', 'emanifest']) {
+    for (const path of await listed(name)) for (const row of await parquetRows(path)) people.add(row['user']);
+  }
+  expect(people).toEqual(new Set(['ann', 'bob']));
+  const again = await lakeward(['lake', 'erase', 'eparquet', '--key', 'User=eve'], { url });
+  expect(again.code).toBe(0);
+  expect(again.stdout).toContain('0 rows in 0 files');
 });

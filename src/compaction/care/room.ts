@@ -1,9 +1,12 @@
 /** What the care of a lake works with, beside what compaction has. */
 import type { LandingLog } from '../../landing/landing-log.ts';
+import type { RejectedFile } from '../../model/data-file.ts';
 import type { DeliverySpec } from '../../model/delivery.ts';
+import type { ObjectSettings } from '../../model/object-settings.ts';
 import type { CallOptions } from '../../ports/call-options.ts';
 import type { Catalog } from '../../ports/catalog.ts';
 import type { CompactionRoom } from '../room.ts';
+import type { Comparison } from './prune.ts';
 
 export interface CareRoom extends Omit<CompactionRoom, 'openLog'> {
   readonly catalog: Catalog;
@@ -13,6 +16,18 @@ export interface CareRoom extends Omit<CompactionRoom, 'openLog'> {
    * Throws as the log.
    */
   openLogs(spec: DeliverySpec, call?: CallOptions): Promise<readonly LandingLog[]>;
+  lakeId(): Promise<string>;
+  /** How the bounds of a column of files of this plan compare; undefined where they are not to be compared. */
+  comparison(spec: DeliverySpec, planVersion: number, field: string): Comparison | undefined;
+  /** Lines of a file of rejected rows, each valid until the next. */
+  rejectedLines(file: RejectedFile, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A rejected record, base64, as text: JSON where it can be read. */
+  recordText(data: string): string;
+  /** How a file of rejected rows is named and kept. */
+  rejectedStyle(
+    spec: DeliverySpec,
+    made: { readonly nonce: string; readonly atMs: number; readonly rows: number; readonly planVersion: number },
+  ): { readonly name: string; readonly object?: ObjectSettings };
   /** Called when the log of a delivery says something else than before: whoever tells of the delivery reads on. */
   changed(delivery: string): Promise<void>;
   /** The wall clock, as far as it is believed; undefined while it is in doubt. */

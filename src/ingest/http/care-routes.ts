@@ -1,9 +1,14 @@
 /** The care of a delivery's files in the control API. A run takes its time: it is begun by a request and looked at by others. */
 import { LakewardError } from '../../model/errors.ts';
+import { LIMITS } from '../../model/limits.ts';
 import { parseDurationMs } from '../../model/units.ts';
 import type { CareOrder, LakeCare } from '../../ports/lake-care.ts';
 import type { Call, Route } from './route.ts';
 
+/** Of one request to erase. */
+const VALUES_MAX = 10_000;
+const VALUE_CHARS_MAX = 1024;
+const BY_CHARS_MAX = 200;
 const PATH = '/v1/deliveries/:name/care';
 
 export function careRoutes(care: LakeCare): Route[] {
@@ -12,6 +17,7 @@ export function careRoutes(care: LakeCare): Route[] {
     {
       method: 'POST',
       path: PATH,
+      bodyBytesMax: LIMITS.bodyBytesMax,
       handle: async (call) => ({
         status: 202,
         body: await care.begin(nameOf(call), orderOf(call.body), { signal: call.signal }),
@@ -36,6 +42,23 @@ const READERS: Readonly<Record<CareOrder['kind'], (given: Given) => CareOrder>> 
     const olderThanMs = typeof olderThan === 'string' ? parseDurationMs(olderThan) : undefined;
     if (olderThanMs === undefined) throw new LakewardError('argument-invalid', 'olderThan is a duration such as 400d');
     return { kind: 'expire', olderThanMs, dryRun };
+  },
+  erase(given) {
+    only(given, ['field', 'values', 'by', 'dryRun']);
+    const { field, values, by } = given;
+    if (typeof field !== 'string' || field.split('.').includes('')) {
+      throw new LakewardError('argument-invalid', 'field is the name of a column; a.b reaches into objects');
+    }
+    const texts = Array.isArray(values) ? (values as unknown[]).filter((value) => typeof value === 'string') : [];
+    const fits = texts.every((value) => value !== '' && value.length <= VALUE_CHARS_MAX && !value.includes('\0'));
+    if (texts.length === 0 || texts.length !== (values as unknown[]).length || texts.length > VALUES_MAX || !fits) {
+      const told = `values are 1 to ${VALUES_MAX} texts of 1 to ${VALUE_CHARS_MAX} characters`;
+      throw new LakewardError('argument-invalid', told);
+    }
+    if (typeof by !== 'string' || by === '' || by.length > BY_CHARS_MAX) {
+      throw new LakewardError('argument-invalid', 'by says who asks, for the record');
+    }
+    return { kind: 'erase', field, values: texts, by, dryRun: flag(given, 'dryRun') };
   },
 };
 
