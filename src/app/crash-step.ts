@@ -7,7 +7,7 @@ import type { DeliveryRoom } from '../delivery/room.ts';
 
 const HURRIED = {
   everyMs: 400,
-  tuning: { checkpointEntries: 4, emptyAfterMs: 800, sweepAfterMs: 1500, sweepEveryMs: 0 },
+  tuning: { checkpointEntries: 4, emptyAfterMs: 800, sweepAfterMs: 1500, sweepEveryMs: 0, copyMaxMs: 6000 },
 } as const;
 
 export function crashStep(crashAt: string | undefined): Pick<DeliveryRoom, 'step' | 'upkeep'> {

@@ -1,6 +1,7 @@
 /** Opens landing logs beside the deliveries' own, for those who take care of the files that landed. */
 import { folderOf, hasLandingLogAt } from '../delivery/log-holder.ts';
 import { type LandingLog, openLandingLog } from '../landing/landing-log.ts';
+import type { LandingTuning } from '../landing/room.ts';
 import type { LandingStep } from '../landing/steps.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
@@ -19,6 +20,8 @@ export interface LandingLogsRoom extends LateLake {
   /** A lake in a folder renames files: no copy of one is ever under way. */
   readonly copies: boolean;
   readonly step?: (name: LandingStep) => Promise<void> | void;
+  /** Another pace, for crash tests; as of the deliveries. */
+  readonly upkeep?: { readonly tuning: Partial<LandingTuning> };
 }
 
 type LogStream = Pick<StreamDocument, 'name' | 'id'>;
@@ -45,7 +48,7 @@ export async function openLogOf(
       lakeId: await room.lakeId(),
       stream: { name: stream.name, id: stream.id },
       start: () => Promise.reject(new LakewardError('internal', 'a landing log begins with a landing')),
-      ...(room.copies ? {} : { tuning: { copyMaxMs: 0 } }),
+      tuning: { ...room.upkeep?.tuning, ...(room.copies ? {} : { copyMaxMs: 0 }) },
       ...(step === undefined ? {} : { step }),
     },
     call,

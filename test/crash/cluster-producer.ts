@@ -9,11 +9,11 @@ import { type Event, postRecords, putRecords } from './producer.ts';
 
 const FROM_MS = Date.UTC(2026, 0, 15, 6);
 /** So many events of a producer have one event hour; then the next begins. */
-const EVENTS_AN_HOUR = 700;
+const EVENTS_AN_HOUR = 1500;
 /** Every so many events one is an hour late, and one is broken: not JSON, though its id can still be read. */
 const LATE_EVERY = 41;
 const BROKEN_EVERY = 97;
-const PRODUCTS = 4;
+const PRODUCTS = 3;
 const ANSWER_MS = 4000;
 /** Answered events are sent again all the same now and then, as a client whose answer was lost on the way does. */
 const AGAIN_SHARE = 0.03;
@@ -24,7 +24,7 @@ function eventText(client: string, counter: number): string {
     event_id: `${client}-${counter}`,
     client,
     product_id: `p${counter % PRODUCTS}`,
-    event_time: new Date(FROM_MS + hour * 3_600_000 + (counter % EVENTS_AN_HOUR) * 5000).toISOString(),
+    event_time: new Date(FROM_MS + hour * 3_600_000 + (counter % EVENTS_AN_HOUR) * 2400).toISOString(),
     note: 'x'.repeat(counter % 200),
   });
   return counter % BROKEN_EVERY === 0 ? `${text.slice(0, -1)},` : text;

@@ -2,7 +2,7 @@
  * A cluster run: two ingest and two delivery processes on one Kafka, one S3 server and one Redis, written to all the time, while each of
  * them is killed, frozen, taken away or emptied as planned by seed. Then all is healed, everything lands, and a stranger reads the lake.
  */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,6 +39,8 @@ export interface ClusterReport extends ClusterVerdict {
   readonly sent: number;
   readonly resent: number;
   readonly acknowledged: number;
+  /** Files that became larger ones. */
+  readonly merged: number;
   readonly seconds: number;
 }
 
@@ -55,10 +57,19 @@ const AVRO = {
   fields: ['event_id', 'client', 'product_id', 'event_time', 'note'].map((name) => ({ name, type: 'string' })),
 };
 const FLUSH = { age: '1s', bytes: '256KiB' };
+/** Asked for in every round. */
+const COMPACTION = { readers: 'listing', after: '0s', every: '1m' };
 const DELIVERIES = [
-  { name: 'hourly', eventTime: 'event_time', schema: { avro: AVRO } },
-  { name: 'by-product', format: 'ndjson', layout: 'product_id={product_id}/', dedupe: DEDUPE },
-].map((own) => ({ ...own, stream: 'events', start: 'earliest', flush: FLUSH }));
+  { name: 'hourly', schema: { avro: AVRO } },
+  { name: 'by-product', format: 'ndjson', layout: 'product_id={product_id}/hour={HH}/', dedupe: DEDUPE },
+].map((own) => ({
+  ...own,
+  stream: 'events',
+  start: 'earliest',
+  eventTime: 'event_time',
+  flush: FLUSH,
+  compaction: COMPACTION,
+}));
 const ROLES = [
   { name: 'ingest-1', roles: ['ingest'] },
   { name: 'ingest-2', roles: ['ingest'] },
@@ -92,6 +103,7 @@ export async function runCluster({
   const plan = planFaults(seed, { rounds, roundMs: ROUND_MS });
   const stop = new AbortController();
   let producers: Promise<unknown> = Promise.resolve();
+  let merged = 0;
   let totals = { landed: 0, rejected: 0, lost: 0, doubled: 0, files: 0 };
   try {
     await startMembers(site);
@@ -117,6 +129,7 @@ export async function runCluster({
     await settle(site, progress);
     const { complaints: found, ...counted } = await check(site);
     totals = counted;
+    merged = filesMerged(site);
     complaints.push(...found);
     if (complaints.length === 0) await afterwards?.(services, () => check(site));
   } catch (error) {
@@ -140,6 +153,7 @@ export async function runCluster({
     resent: all.reduce((sum, { sent }) => sum + Math.max(0, sent - 1), 0),
     acknowledged: all.filter(({ acknowledged }) => acknowledged > 0).length,
     ...totals,
+    merged,
     seconds: Math.round((performance.now() - startedMs) / 1000),
     complaints,
   };
@@ -185,6 +199,7 @@ async function suffer(
       busy.set(fault.target, over);
     }
     await sleep(ROUND_MS);
+    compactSoon(site, round);
     if (failures.length > 0) throw failures[0];
     if (round % 10 === 0) {
       const acknowledged = [...site.ledger.events.values()].filter((one) => one.acknowledged > 0).length;
@@ -193,6 +208,15 @@ async function suffer(
   }
   await Promise.all(busy.values());
   if (failures.length > 0) throw failures[0];
+}
+
+/** A process that is away does not answer, and another round comes. */
+function compactSoon(site: Site, round: number): void {
+  const { url } = memberOf(site, round % 2 === 0 ? 'deliver-1' : 'deliver-2');
+  for (const { name } of DELIVERIES) {
+    const asked = { method: 'POST', signal: AbortSignal.timeout(ROUND_MS) };
+    fetch(`${url}/v1/deliveries/${name}/compaction`, asked).catch(() => undefined);
+  }
 }
 
 async function happen(site: Site, { target, kind, forMs, step }: Fault): Promise<void> {
@@ -204,10 +228,11 @@ async function happen(site: Site, { target, kind, forMs, step }: Fault): Promise
   return member.kill(forMs, step);
 }
 
-/** Everything lands, and the processes stop in order. */
+/** Everything lands and is compacted, and the processes stop in order. */
 async function settle(site: Site, progress: (text: string) => void): Promise<void> {
   for (const { name } of DELIVERIES) await flushed(memberOf(site, 'deliver-1').url, name);
   progress('everything has landed');
+  for (const { name } of DELIVERIES) await compacted(memberOf(site, 'deliver-1').url, name);
   await Promise.all([...site.members.values()].map((one) => one.stop()));
 }
 
@@ -244,6 +269,25 @@ async function flushed(url: string, delivery: string): Promise<void> {
       `${delivery} does not land within ${SETTLE_MS_MAX / 1000} s after all is healed: ${told}\n${status}`,
     );
   }
+}
+
+/** One run from beginning to end: it finds the log as faults have left it, and leaves nothing half done. */
+async function compacted(url: string, delivery: string): Promise<void> {
+  const at = `${url}/v1/deliveries/${delivery}/compaction`;
+  for (let method = 'POST'; ; method = 'GET') {
+    const answer = await fetch(at, { method, signal: AbortSignal.timeout(SETTLE_MS_MAX) });
+    const status = (await answer.json()) as { running?: object };
+    if (!answer.ok) throw new Error(`compaction of ${delivery}: ${answer.status} ${JSON.stringify(status)}`);
+    if (status.running === undefined) return;
+    await sleep(100);
+  }
+}
+
+/** Files that merged ones took the place of, as the processes logged it. */
+function filesMerged({ folder }: Site): number {
+  const logs = ROLES.map(({ name }) => readFileSync(join(folder, 'processes', `${name}.log`), 'utf8'));
+  const runs = logs.join('\n').matchAll(/"filesBefore":(\d+),.*"message":"compacted"/g);
+  return [...runs].reduce((sum, [, files]) => sum + Number(files), 0);
 }
 
 /** The ledger and the bucket as its server keeps it, with the logs of the processes. */

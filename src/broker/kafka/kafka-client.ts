@@ -4,6 +4,7 @@
  */
 import type { BaseOptions, ClusterMetadata, ClusterTopicMetadata } from '@platformatic/kafka';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import { everyConnection } from './every-connection.ts';
 import { isUnknownTopic, unreachable } from './kafka-errors.ts';
 
 export interface KafkaOptions {
@@ -56,6 +57,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient {
   const writer = new Producer(shared);
   // The group is never joined; the client wants a name.
   const reader = new Consumer({ ...shared, groupId: `${shared.clientId}-reads`, isolationLevel: READ_COMMITTED });
+  const made = [admin, writer, reader].map(everyConnection);
 
   return {
     admin,
@@ -74,6 +76,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient {
     },
     async close() {
       await Promise.allSettled([writer.close(), reader.close(true), admin.close()]);
+      for (const one of made) one.end();
     },
   };
 }

@@ -12,6 +12,7 @@ import { asShard, type ShardIndex } from '../../model/stream.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ShardGroups, ShardMembership, ShardShare } from '../../ports/shard-groups.ts';
 import type { Log, Telemetry } from '../../ports/telemetry.ts';
+import { everyConnection } from './every-connection.ts';
 import { connectionOptions, type KafkaOptions } from './kafka-client.ts';
 
 export interface ShardGroupOptions extends KafkaOptions {
@@ -74,6 +75,7 @@ function member(of: MemberOf): ShardMembership {
   }
 
   const consumer = consumerOf(of, (partitions) => deal(new Set(partitions.map(asShard)), 'by the group'));
+  const every = everyConnection(consumer);
   // Both end by the throw of an aborted sleep.
   const running = Promise.allSettled([stayMember(of, consumer, leaving.signal), takeAllWhenUndealt()]);
 
@@ -87,6 +89,7 @@ function member(of: MemberOf): ShardMembership {
       clock.sleep(LEAVE_MS, timer.signal).catch(() => undefined),
     ]);
     timer.abort();
+    every.end();
     for (const changed of watchers) changed();
   }
 
