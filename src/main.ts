@@ -32,3 +32,5 @@ process.exitCode = await run(process.argv.slice(2), {
   signal: ending.signal,
   environment: clientEnvironment(),
 });
+// Who was told to end ends, whatever a library still holds open.
+if (ending.signal.aborted) process.exit();

@@ -90,7 +90,9 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       answer = await postRecords(name, exchange, { ...services, schemas: options.schemas, bounds });
     } catch (error) {
       const problem = apiErrorOf(error);
-      if (problem.code === 'internal') log.error('request failed', { requestId, error });
+      // A client that did not wait is no fault.
+      if (problem.code === 'internal' && error !== exchange.signal.reason)
+        log.error('request failed', { requestId, error });
       answer = errorAnswer(problem, requestId);
       code = problem.code;
     } finally {

@@ -69,14 +69,20 @@ async function deliver(sending: Sending, events: readonly Event[], random: () =>
       for (const index of stored) count(ledger, left[index]?.id ?? '', 'acknowledged');
       const sendAgain = random() < AGAIN_SHARE;
       left = left.filter((_, index) => sendAgain || !stored.has(index));
-    } catch {
-      // No answer: stored or not.
+    } catch (error) {
+      // Without an answer they are stored or not; without a connection they were not even sent.
+      if (isRefused(error)) for (const { id } of left) count(ledger, id, 'sent', -1);
     }
-    if (left.length > 0) await sleep(20 + random() * 80);
+    if (left.length > 0) await sleep(50 + random() * 150);
   }
 }
 
-function count({ events }: ClusterLedger, id: string, what: 'sent' | 'acknowledged'): void {
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
+}
+
+function count({ events }: ClusterLedger, id: string, what: 'sent' | 'acknowledged', by = 1): void {
   const event = events.get(id);
-  if (event !== undefined) event[what]++;
+  if (event !== undefined) event[what] += by;
 }

@@ -53,6 +53,7 @@ test.skipIf(isSkipped)(isSkipped ? `${NAME} (skipped: ${lack})` : NAME, { timeou
   expect(report.acknowledged).toBeGreaterThan(2000);
   expect(report.resent).toBeGreaterThan(0);
   expect(report.rejected).toBeGreaterThan(0);
+  expect(report.merged).toBeGreaterThan(0);
   expect(wasTried).toBe(true);
 });
 

@@ -61,7 +61,8 @@ export function kinesisWire(options: WireOptions): (exchange: Exchange) => Promi
     } catch (error) {
       const problem = wireErrorOf(error);
       const status = statusOf(problem.type);
-      if (problem.type === 'InternalFailure')
+      // A client that did not wait is no fault.
+      if (problem.type === 'InternalFailure' && error !== exchange.signal.reason)
         options.log.error('request failed', { requestId, action: action?.name, error });
       count(exchange, action, { status, code: problem.type }, options);
       const broken = isLakewardError(error, 'body-too-large') ? { connection: 'close' } : {};
