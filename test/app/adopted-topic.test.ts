@@ -110,6 +110,39 @@ await describeOnKafka('an adopted topic', (kafka) => {
       }
     }));
 
+  // Kafka packs what comes anew as the topic asks for, by the code that Java producers pack with.
+  test.each(['snappy', 'lz4', 'zstd'])('lands what is compressed with %s', (codec) =>
+    others(async ({ admin, producer }) => {
+      const topic = `packed-${codec}`;
+      const configEntries = [{ name: 'compression.type', value: codec }];
+      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, configEntries }] });
+      // Several blocks of every codec in one batch, of bytes that repeat and bytes that hardly do.
+      const pads = [
+        '.'.repeat(3000),
+        Array.from({ length: 1000 }, (_, i) => ((i * 7919) ^ (i << 3)).toString(36)).join(''),
+      ];
+      const wide = Array.from({ length: 100 }, (_, id) => ({
+        key: `k${id}`,
+        value: JSON.stringify({ id, pad: `${id}${pads[id % 2]}` }),
+      }));
+      await producer.send({ topic, messages: wide });
+      await producer.send({ topic, messages: events(100, 101) });
+      const at = await place();
+      const server = await startIn(at);
+      const { url } = server.address;
+      try {
+        await must(`${url}/v1/streams`, 'POST', { name: 's', topic });
+        await must(`${url}/v1/deliveries`, 'POST', { name: 'd', stream: 's', ...quiet });
+        expect(await flush(url)).toMatchObject({ rows: 101, rejectedRows: 0, lostOffsets: 0, state: 'running' });
+        const landed = (await landedIds(at.lake, 'd')).map(Number).toSorted((a, b) => a - b);
+        expect(landed).toEqual(Array.from({ length: 101 }, (_, id) => id));
+      } finally {
+        await server.close('test over');
+        await at.dispose();
+      }
+    }),
+  );
+
   test('is refused when it is not there, or when it is told what is for the topic to say', async () => {
     const at = await place();
     const server = await startIn(at);
