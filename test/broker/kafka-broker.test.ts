@@ -3,7 +3,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect, test, vi } from 'vitest';
 import { kafkaBroker } from '../../src/broker/kafka/kafka-broker.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
-import { asOffset, asStreamId } from '../../src/model/stream.ts';
+import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
 import { brokerSuite } from '../conformance/broker.suite.ts';
 import { readAll, startOf } from './read-all.ts';
@@ -64,6 +64,20 @@ await describeOnKafka('Kafka', (kafka) => {
         { partition: 1, offset: '0', key: 'ours', value: 'ünï', timestamp: String(arrivalMs) },
       ]);
       await broker.close();
+    });
+
+    test('is not taken for one that lost records by who wrote to it last long ago', async () => {
+      const prefix = `t${topics++}-`;
+      const [ours, others] = [await opened(prefix), await opened(prefix)];
+      await ours.append(id, textBatch([{ shard: 0, key: 'k', data: 'x' }], Date.now()));
+      const more = Array.from({ length: 9 }, () => ({ shard: 0, key: 'k', data: 'y' }));
+      await others.append(id, textBatch(more, Date.now()));
+      const landed = new Map([[asShard(0), asOffset(10)]]);
+      for (let waitMs = 1; waitMs < 30; waitMs++) {
+        const { ends } = await ours.pending(id, landed, { minBytes: 1, minRecords: 1, waitMs });
+        expect(ends).toEqual(landed);
+      }
+      await Promise.all([ours.close(), others.close()]);
     });
 
     test('keeps its shards, and its retention from who only looks, when a process asks that knows less', async () => {

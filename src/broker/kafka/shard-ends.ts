@@ -23,7 +23,7 @@ export interface Clocks {
 }
 
 export interface ShardEnds {
-  /** Asks Kafka. `atMs`: the first record that arrived then or later; undefined where there is none. */
+  /** Asks Kafka; `latest` is known from then on. `atMs`: the first record that arrived then or later; undefined where there is none. */
   ask(
     shards: Iterable<ShardIndex>,
     at: 'earliest' | 'latest' | { atMs: number },
@@ -34,7 +34,7 @@ export interface ShardEnds {
   starts(shards: readonly ShardIndex[]): Promise<Map<ShardIndex, Offset | undefined>>;
   /** Asks anew for where shards begin. */
   forgetStarts(): void;
-  /** The newest end known; never goes back but by `ask`. */
+  /** The newest end known; never goes back. */
   noteEnd(shard: number, end: number): void;
   /** Resolves when an end of these shards has changed since `known`, or the time is up. */
   grown(
@@ -60,12 +60,15 @@ export function shardEnds(client: KafkaClient, topic: string, { clock, pace }: C
       // A beginning or an end that is not told must not be taken for nothing: what lies there would be passed over.
       const untold = wanted.find((shard) => (offsets[shard] ?? -1n) < 0n);
       if (untold !== undefined && typeof at === 'string') throw new Error(`nothing was told of partition ${untold}`);
-      return new Map(
+      const found = new Map(
         wanted.map((shard) => {
           const offset = offsets[shard];
           return [shard, offset === undefined || offset < 0n ? undefined : asOffset(Number(offset))];
         }),
       );
+      // Or what was known before would pass for newer, and a shard for one that has lost records.
+      if (at === 'latest') for (const [shard, end] of found) if (end !== undefined) noteEnd(shard, end);
+      return found;
     } catch (error) {
       throw unreachable(`the offsets of topic '${topic}'`, error);
     }
@@ -78,17 +81,13 @@ export function shardEnds(client: KafkaClient, topic: string, { clock, pace }: C
     for (const waiter of waiters) waiter.check();
   }
 
-  async function poll(shards: readonly ShardIndex[]): Promise<void> {
-    for (const [shard, end] of await ask(shards, 'latest')) if (end !== undefined) noteEnd(shard, end);
-  }
-
   /** Runs while anybody waits. */
   async function pollOn(shards: ReadonlySet<ShardIndex>): Promise<void> {
     if (polling) return;
     polling = true;
     try {
       while (waiters.size > 0) {
-        await poll([...shards]).catch((error: unknown) => {
+        await ask([...shards], 'latest').catch((error: unknown) => {
           for (const waiter of waiters) waiter.fail(error);
         });
         if (waiters.size > 0) await pause();
