@@ -44,6 +44,7 @@ export async function openLogOf(
       delivery: spec.name,
       folder,
       prefix: spec.prefix,
+      manifests: spec.compaction?.readers === 'manifest',
       writer,
       lakeId: await room.lakeId(),
       stream: { name: stream.name, id: stream.id },

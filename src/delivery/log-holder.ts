@@ -58,6 +58,7 @@ export function logHolder(
         delivery: spec.name,
         folder: folderOf(spec, stream),
         prefix: spec.prefix,
+        manifests: spec.compaction?.readers === 'manifest',
         writer: room.writer,
         lakeId: await room.lakeId(),
         stream: { name: stream.name, id: stream.id },

@@ -114,6 +114,7 @@ export const EMPTY_STATE: LandingState = {
   closed: [],
   reopened: [],
   leaving: new Map(),
+  touched: new Map(),
   headMs: 0,
   latest: [],
   merged: undefined,

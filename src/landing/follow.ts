@@ -25,6 +25,8 @@ export interface LogView {
   readonly newest: { readonly entry: Entry; readonly bytes: Uint8Array } | undefined;
   /** Nonces of the latest entries read, oldest first. */
   readonly nonces: readonly string[];
+  /** Entries up to here have their markers and manifests: one that is no repair follows them. */
+  readonly markedThrough: number;
   /** Repairs met since the log was opened. */
   readonly repairs: number;
   /** Nonces of replays that were taken back, oldest first. */
@@ -40,6 +42,7 @@ export async function loadLog(room: LandingRoom, call?: CallOptions): Promise<Lo
       checkpoint: found?.checkpoint,
       newest: undefined,
       nonces: [],
+      markedThrough: found?.checkpoint.n ?? -1,
       repairs: 0,
       undone: [],
     };
@@ -69,6 +72,7 @@ export function extend(view: LogView, entry: Entry, bytes: Uint8Array): LogView 
     ...view,
     state: fold(view.state, entry),
     newest: { entry, bytes },
+    markedThrough: isRepair(entry) ? view.markedThrough : entry.n - 1,
     nonces: [...view.nonces, entry.nonce].slice(-NONCES_MAX),
     repairs: view.repairs + (isRepair(entry) ? 1 : 0),
     undone: entry.kind === 'undo' ? [...view.undone, entry.undone].slice(-NONCES_MAX) : view.undone,

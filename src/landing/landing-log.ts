@@ -36,6 +36,7 @@ import { checkLake } from './lake-identity.ts';
 import { dropMarkers } from './markers.ts';
 import { maintainLog } from './maintain.ts';
 import { partitionReader } from './partition-files.ts';
+import { settleManifests } from './manifests.ts';
 import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
 import type { Rebuild } from './repair.ts';
@@ -60,6 +61,8 @@ export interface LandingLogOptions {
   readonly writer: string;
   readonly lakeId: string;
   readonly stream: { readonly name: string; readonly id: StreamId };
+  /** Keeps a list of its files for every partition. */
+  readonly manifests?: boolean;
   /** Asked only when entry 0 is made. */
   readonly start: () => Promise<Positions>;
   /** Makes lost files anew from the stream; without it a loss is reported as `stage-lost` and the delivery cannot go on. */
@@ -198,6 +201,7 @@ export async function openLandingLog(options: LandingLogOptions, call?: CallOpti
     sweptMs: undefined,
   };
   await recover(session, call);
+  await settleManifests(session, call);
   return landingLog(session);
 }
 
@@ -295,7 +299,7 @@ function seen(session: Session): NonNullable<Session['view']> {
 }
 
 function roomOf(options: LandingLogOptions): LandingRoom {
-  const { store, clock, telemetry, delivery, folder = delivery, writer, prefix } = options;
+  const { store, clock, telemetry, delivery, folder = delivery, writer, prefix, manifests = false } = options;
   return {
     store,
     clock,
@@ -303,6 +307,7 @@ function roomOf(options: LandingLogOptions): LandingRoom {
     delivery,
     writer,
     prefix,
+    manifests,
     paths: landingPaths(folder),
     tuning: { ...TUNING, ...options.tuning },
     rules: { ...PROTOCOL, ...options.rules },

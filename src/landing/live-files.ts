@@ -22,6 +22,8 @@ export interface LiveFiles {
   /** Files of the checkpoint that were removed since. */
   readonly removed: ReadonlySet<string>;
   readonly leaving: Leaving;
+  /** Folders in which files came or went since the checkpoint, each with the newest entry that did it. */
+  readonly touched: ReadonlyMap<string, number>;
   /** Time of the newest entry, never behind that of one before. */
   readonly headMs: number;
   /** Paths the newest entry added. */
@@ -69,7 +71,15 @@ export function moveFiles(state: LiveFiles, entry: Entry): LiveFiles {
     for (const file of entry.rejected) added.set(file.path, { kind: 'rejected', file: rejectedFile(file) });
   }
   const isMerge = entry.kind === 'replace' && !entry.repair;
-  return { added, removed, liveFiles, leaving, headMs, latest, merged: isMerge ? merged : undefined };
+  const touched = touchedWith(state.touched, entry.n, [...gone, ...latest, ...reinstated]);
+  return { added, removed, liveFiles, leaving, touched, headMs, latest, merged: isMerge ? merged : undefined };
+}
+
+function touchedWith(touched: LiveFiles['touched'], n: number, paths: readonly string[]): ReadonlyMap<string, number> {
+  if (paths.length === 0) return touched;
+  const next = new Map(touched);
+  for (const path of paths) next.set(path.slice(0, path.lastIndexOf('/')), n);
+  return next;
 }
 
 function leaveWith(leaving: Leaving, entry: Entry): Leaving {

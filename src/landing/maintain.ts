@@ -8,6 +8,7 @@ import { listCheckpoints, parseCheckpoint, writeCheckpoint } from './checkpoint.
 import { EMPTIED_BYTES } from './entry.ts';
 import { writeParts } from './file-list.ts';
 import type { LogView } from './follow.ts';
+import { tidyManifests } from './manifests.ts';
 import { dropRetiredKeys } from './key-files.ts';
 import { numberOfPart } from './paths.ts';
 import { inParallel } from './bounded-parallel.ts';
@@ -35,6 +36,7 @@ async function maintain(session: Session, call?: CallOptions): Promise<void> {
     // What left may have been taken back since.
     await removeLeft(session.room, (await refreshed(session, call)).state.leaving, call);
   }
+  await tidyManifests(session, call);
   if (!(await sweep(session, await settled(session, call), call)).more) session.sweptMs = nowMs;
 }
 

@@ -45,7 +45,7 @@ export async function dropMarkers(
 ): Promise<number> {
   const { store, paths } = room;
   const found: LakePath[] = [];
-  for (const prefix of [paths.markers, paths.reopenings]) {
+  for (const prefix of [paths.markers, paths.reopenings, paths.manifests]) {
     for (let after: LakePath | undefined; ; ) {
       const cursor = after === undefined ? {} : { after };
       const page = await again(room, () => store.list(prefix, { signal: call?.signal, ...cursor }), call);

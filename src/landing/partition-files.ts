@@ -56,6 +56,12 @@ export function partitionReader(room: LandingRoom): PartitionReader {
   };
 }
 
+/** The partition of a folder of files; undefined when it holds no data files. */
+export function partitionIn({ prefix }: Pick<LandingRoom, 'prefix'>, folder: string): string | undefined {
+  if (folder === prefix) return '';
+  return folder.startsWith(`${prefix}/`) ? folder.slice(prefix.length + 1) : undefined;
+}
+
 export function folderOf({ prefix }: Pick<LandingRoom, 'prefix'>, partition: string): string {
   return partition === '' ? `${prefix}/` : `${prefix}/${partition}/`;
 }

@@ -24,7 +24,12 @@ export interface LandingPaths {
   readonly markers: string;
   reopened(partition: string, n: number): LakePath;
   readonly reopenings: string;
-  /** The partition that a marker of either kind is of. */
+  /** The files of a partition as of an entry. */
+  manifest(partition: string, n: number): LakePath;
+  readonly manifests: string;
+  /** There while manifests are kept, of every partition. */
+  readonly manifested: LakePath;
+  /** The partition that a marker, or a manifest, is of. */
   partitionOf(marker: string): string;
 }
 
@@ -37,6 +42,7 @@ export function landingPaths(folder: string): LandingPaths {
   const stages = `${top}/staged/`;
   const markers = `${top}/complete/`;
   const reopenings = `${top}/reopened/`;
+  const manifests = `${top}/manifest/`;
   const number = (n: number): string => String(n).padStart(DIGITS, '0');
   return {
     entry: (n) => lakePath(`${entries}${number(n)}.json`),
@@ -53,10 +59,14 @@ export function landingPaths(folder: string): LandingPaths {
     markers,
     reopened: (partition, n) => lakePath(`${reopenings}${partition}/${number(n)}.json`),
     reopenings,
-    partitionOf: (marker) =>
-      marker.startsWith(reopenings)
-        ? marker.slice(reopenings.length, marker.lastIndexOf('/'))
-        : marker.slice(markers.length, -'.json'.length),
+    manifest: (partition, n) => lakePath(`${manifests}${partition === '' ? '' : `${partition}/`}${number(n)}.json`),
+    manifests,
+    manifested: lakePath(`${top}/manifest.json`),
+    partitionOf(marker) {
+      if (marker.startsWith(markers)) return marker.slice(markers.length, -'.json'.length);
+      const top = marker.startsWith(reopenings) ? reopenings : manifests;
+      return marker.slice(top.length, Math.max(top.length, marker.lastIndexOf('/')));
+    },
   };
 }
 

@@ -7,11 +7,11 @@ import type { CallOptions } from '../ports/call-options.ts';
 import { addedFiles, type Entry, type EntryFile, type EntryRejected, goneOncePublished, handleOf } from './entry.ts';
 import { again, type LandingRoom } from './room.ts';
 
-/** Gives the files whose stage and final file are both gone; the others are published then. */
+/** Gives the files whose stage and final file are both gone; the others are published then. `visible` is awaited before anything goes. */
 export async function publishEntry(
   room: LandingRoom,
   entry: Entry,
-  call?: CallOptions,
+  call?: CallOptions & { readonly visible?: () => Promise<void> },
 ): Promise<readonly (EntryFile | EntryRejected)[]> {
   const lost: (EntryFile | EntryRejected)[] = [];
   await inParallel(addedFiles(entry), async (file) => {
@@ -20,6 +20,7 @@ export async function publishEntry(
     await room.step('published-one');
   });
   if (lost.length > 0) return lost;
+  await call?.visible?.();
   await inParallel(goneOncePublished(entry), async (path) => {
     await again(room, () => room.store.remove(path, call), call);
     await room.step('removed-one');

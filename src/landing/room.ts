@@ -64,6 +64,8 @@ export interface LandingRoom {
   readonly writer: string;
   /** Lake folder of the data files. */
   readonly prefix: string;
+  /** Readers go by manifests. */
+  readonly manifests: boolean;
   readonly paths: LandingPaths;
   readonly tuning: LandingTuning;
   readonly rules: LandingRules;

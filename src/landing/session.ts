@@ -9,6 +9,7 @@ import type { StageHandle } from '../ports/lake-store.ts';
 import { confirmEntry, createEntry } from './create-entry.ts';
 import { encodeEntry, type Entry, type EntryBody, ENTRY_VERSION, removedPaths } from './entry.ts';
 import { checkpointFiles, extend, followLog, loadLog, type LogView } from './follow.ts';
+import { writeManifests } from './manifests.ts';
 import { writeMarkers } from './markers.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { filesBefore } from './known-keys.ts';
@@ -30,7 +31,7 @@ export interface Session {
   published: boolean;
   /** A call failed: the log is read again before anything is decided. */
   distrusted: boolean;
-  /** Completeness markers of entries up to here are written. */
+  /** Markers and manifests of entries up to here are written. */
   markedThrough: number;
   readonly partitions: PartitionReader;
   /** Entries up to here were emptied by this process. */
@@ -69,6 +70,7 @@ export async function recover(session: Session, call?: CallOptions): Promise<voi
   }
   checkOrigin(session, view);
   session.view = continued(session.view, view);
+  session.markedThrough = Math.max(session.markedThrough, view.markedThrough);
   session.published = false;
   session.distrusted = false;
   await publishNewest(session, call);
@@ -156,7 +158,8 @@ export async function publishNewest(
     const { newest } = view;
     if (newest === undefined || !room.rules.helpsNewest) break;
     if (!confirmed) await confirmEntry(room, view.state.n, newest.bytes, call);
-    const lost = await publishEntry(room, newest.entry, call);
+    const visible = (): Promise<void> => writeManifests(session, call);
+    const lost = await publishEntry(room, newest.entry, { ...call, visible });
     if (lost.length === 0) break;
     const now = await loadLog(room, call);
     if (now.state.n > view.state.n || now.newest === undefined) {

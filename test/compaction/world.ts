@@ -38,6 +38,8 @@ export interface CompactionWorld {
   land(log: LandingLog, partition: string, ids: readonly number[], plan?: Plan): Promise<void>;
   /** Compacts once; `store` and `step` as the compactor has them. */
   compact(how?: How): Promise<CompactionRun>;
+  /** Where the lake lies. */
+  readonly lake: string;
   /** `partition id` of every row that a listing shows, sorted, and the files. */
   listed(): Promise<{ readonly rows: string[]; readonly files: string[] }>;
   close(): Promise<void>;
@@ -59,7 +61,10 @@ export interface How {
 const PLAN: Plan = { version: 1, columns: columns({ id: INT64, text: STRING }) };
 
 /** Engines are the caller's. */
-export async function compactionWorld(made: Bench): Promise<CompactionWorld> {
+export async function compactionWorld(
+  made: Bench,
+  { manifests = false }: { readonly manifests?: boolean } = {},
+): Promise<CompactionWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'compaction-'));
   const manual = manualClock();
   // Waits end at once.
@@ -77,6 +82,7 @@ export async function compactionWorld(made: Bench): Promise<CompactionWorld> {
       telemetry: silentTelemetry(),
       delivery: 'd',
       prefix: 'd',
+      manifests,
       writer: 'w',
       lakeId,
       stream: { name: 's', id: asStreamId('s-1') },
@@ -112,6 +118,7 @@ export async function compactionWorld(made: Bench): Promise<CompactionWorld> {
 
   return {
     store,
+    lake: join(folder, 'lake'),
     clock: manual,
     openLog,
     land,
