@@ -1,148 +1,209 @@
 /**
- * `npm run bench:kafka`: what appending to Kafka and reading from it costs in CPU here, beside the client library by itself doing the
- * same: batches of 500 × 500 B to 4 partitions, all replicas, idempotent, and everything read back in answers of 8 MiB.
+ * `npm run bench:kafka [events]`: clickstream events of 500 B through a server's PutRecords into Kafka and from Kafka into hourly Parquet,
+ * beside the bare Kafka client and beside Spark, all on one Kafka in one run. CPU of the processes is told apart. Then the same events
+ * through our Kafka broker without a server, in this process, as the bare client has them.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Consumer, Producer } from '@platformatic/kafka';
 import { startKafka } from '../../infra/dev/kafka-server.ts';
 import { kafkaBroker } from '../../src/broker/kafka/kafka-broker.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import type { AppendBatch } from '../../src/model/record-batch.ts';
 import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
-import { seeded } from './clickstream.ts';
-import { atMost, report, round } from './report.ts';
+import { type BareClient, bareClient } from './kafka-bare.ts';
+import { eventBatches } from './kafka-events.ts';
+import { HOURLY, type Landed, land, landedRow, post } from './landing.ts';
+import { runLoad } from './load.ts';
+import { cpuOf, treeCpu } from './process-tree.ts';
+import { atLeast, atMost, type Bar, report, round, unmeasured } from './report.ts';
+import { type ServerProcess, freePort, startServerProcess } from './server-process.ts';
+import { landBySpark } from './spark-kafka.ts';
 
-const RECORDS = Number(process.argv[2] ?? 1_000_000);
+const EVENTS = Number(process.argv[2] ?? 1_000_000);
 const BATCH = 500;
-const RECORD_BYTES = 500;
 const SHARDS = 4;
-/** Appends under way at any time. */
-const WRITERS = 16;
+/** Requests under way at any time. */
+const CONNECTIONS = 4;
+/** Made ahead of a turn of each way to append, so that both see the machine in the same state. */
+const TURN_BATCHES = 64;
 const READ_BYTES = 8 * 1024 * 1024;
 
-const random = seeded(7);
-const batches = Array.from({ length: 16 }, aBatch);
-
-function aBatch(): AppendBatch {
-  const keys = Array.from({ length: BATCH }, () => Buffer.from(`device-${Math.floor(random() * 1_000_000)}`));
-  let end = 0;
-  return {
-    count: BATCH,
-    shards: Uint16Array.from({ length: BATCH }, () => Math.floor(random() * SHARDS)),
-    keys: Buffer.concat(keys),
-    keyEnds: Uint32Array.from(keys, ({ length }) => (end += length)),
-    data: Uint8Array.from({ length: BATCH * RECORD_BYTES }, () => 97 + Math.floor(random() * 26)),
-    dataEnds: Uint32Array.from({ length: BATCH }, (_, i) => (i + 1) * RECORD_BYTES),
-    arrivalMs: Date.now(),
-  };
+/** Seconds of wall clock and of CPU, summed over turns. */
+interface Cost {
+  wall: number;
+  client: number;
+  server: number;
+  kafka: number;
 }
 
-type Cost = Readonly<Record<'cpuSecondsPerMillion' | 'recordsPerSecond', number>>;
+const none = (): Cost => ({ wall: 0, client: 0, server: 0, kafka: 0 });
+const folder = mkdtempSync(join(tmpdir(), 'lakeward-bench-kafka-'));
+const kafka = await startKafka({ folder: join(folder, 'kafka') });
+const broker = kafkaBroker({
+  clock: systemClock(),
+  telemetry: silentTelemetry(),
+  bootstrap: [kafka.bootstrap],
+});
 
-async function costOf(work: () => Promise<void>): Promise<Cost> {
-  const from = process.cpuUsage();
-  const fromMs = performance.now();
+async function metered(cost: Cost, work: () => Promise<unknown>, server?: ServerProcess): Promise<void> {
+  const serverCpu = (): number => (server === undefined ? 0 : treeCpu(server.pid));
+  const before = { cpu: process.cpuUsage(), server: serverCpu(), kafka: cpuOf(kafka.pid), at: performance.now() };
   await work();
-  const { user, system } = process.cpuUsage(from);
+  const { user, system } = process.cpuUsage(before.cpu);
+  cost.wall += (performance.now() - before.at) / 1000;
+  cost.client += (user + system) / 1e6;
+  cost.server += serverCpu() - before.server;
+  cost.kafka += cpuOf(kafka.pid) - before.kafka;
+}
+
+function costRow({ wall, client, server, kafka: ofKafka }: Cost): Record<string, number> {
+  const perMillion = (seconds: number): number => round((seconds / EVENTS) * 1e6);
   return {
-    cpuSecondsPerMillion: round((user + system) / RECORDS),
-    recordsPerSecond: Math.round((RECORDS / (performance.now() - fromMs)) * 1000),
+    'records/s': Math.round(EVENTS / wall),
+    'client CPU s/M': perMillion(client),
+    'server CPU s/M': perMillion(server),
+    'Kafka CPU s/M': perMillion(ofKafka),
   };
 }
 
-/** Hands out every batch once, to as many writers as there are. */
-async function byWriters(write: (batch: AppendBatch) => Promise<unknown>): Promise<void> {
-  let left = RECORDS / BATCH;
+/** As many appends at a time as the server has connections. */
+async function appendAll(batches: readonly AppendBatch[], append: (batch: AppendBatch) => Promise<unknown>) {
+  let next = 0;
   await Promise.all(
-    Array.from({ length: WRITERS }, async () => {
-      while (left-- > 0) await write(batches[left % batches.length] as AppendBatch);
+    Array.from({ length: CONNECTIONS }, async () => {
+      while (next < batches.length) await append(batches[next++] as AppendBatch);
     }),
   );
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'lakeward-bench-kafka-'));
-const kafka = await startKafka({ folder });
-const bootstrap = [kafka.bootstrap];
-const clock = systemClock();
-const broker = kafkaBroker({ clock, telemetry: silentTelemetry(), bootstrap });
-const producer = new Producer({ clientId: 'bare', bootstrapBrokers: bootstrap, idempotent: true });
-const consumer = new Consumer({ clientId: 'bare', bootstrapBrokers: bootstrap, groupId: 'bare' });
-const [ours, bare] = [asStreamId('ours'), asStreamId('bare')];
-
-function bareWrite({ shards, keys, keyEnds, data, dataEnds }: AppendBatch): Promise<unknown> {
-  const [allKeys, allData] = [Buffer.from(keys.buffer, keys.byteOffset, keys.length), Buffer.from(data.buffer)];
-  const messages = Array.from({ length: BATCH }, (_, i) => ({
-    topic: bare,
-    partition: shards[i] ?? 0,
-    key: allKeys.subarray(i === 0 ? 0 : keyEnds[i - 1], keyEnds[i]),
-    value: allData.subarray(i === 0 ? 0 : dataEnds[i - 1], dataEnds[i]),
-  }));
-  return producer.send({ messages });
-}
-
-async function bareRead(): Promise<void> {
-  const { topics } = await consumer.metadata({ topics: [bare] });
-  const topic = topics.get(bare);
-  const offsets = Array.from({ length: SHARDS }, () => 0n);
-  for (let read = 0; read < RECORDS; ) {
-    const { responses } = await consumer.fetch({
-      node: topic?.partitions[0]?.leader ?? 1,
-      maxBytes: READ_BYTES,
-      minBytes: 0,
-      maxWaitTime: 0,
-      topics: [
-        {
-          topicId: topic?.id ?? '',
-          partitions: offsets.map((fetchOffset, partition) => ({
-            partition,
-            fetchOffset,
-            currentLeaderEpoch: -1,
-            lastFetchedEpoch: -1,
-            partitionMaxBytes: READ_BYTES / SHARDS,
-          })),
-        },
-      ],
-    });
-    for (const { partitionIndex, records } of responses.flatMap(({ partitions }) => partitions)) {
-      for (const batch of records ?? []) {
-        read += batch.records.length;
-        offsets[partitionIndex] = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
-      }
-    }
+/** The same events to each of three topics, turn by turn. */
+async function appendEvents(server: ServerProcess, port: number, bare: BareClient) {
+  const costs = { put: none(), bare: none(), ours: none() };
+  const ours = asStreamId('ours');
+  const more = eventBatches('clicks', SHARDS);
+  for (let left = EVENTS / BATCH; left > 0; left -= TURN_BATCHES) {
+    const made = more(Math.min(left, TURN_BATCHES));
+    const batches = made.map(({ batch }) => batch);
+    const load = {
+      port,
+      requests: made.map(({ request }) => request),
+      requestsMax: made.length,
+      recordsPerRequest: BATCH,
+      connections: Math.min(made.length, CONNECTIONS),
+      seconds: Number.POSITIVE_INFINITY,
+      expect: '"FailedRecordCount":0',
+    };
+    await metered(costs.put, () => runLoad(load), server);
+    await metered(costs.bare, () => appendAll(batches, (batch) => bare.append(batch)));
+    await metered(costs.ours, () => appendAll(batches, (batch) => broker.append(ours, batch)));
   }
+  return costs;
 }
 
-async function ourRead(): Promise<void> {
+async function readOurs(): Promise<void> {
   let positions: ReadonlyMap<ReturnType<typeof asShard>, ReturnType<typeof asOffset>> = new Map(
     Array.from({ length: SHARDS }, (_, shard) => [asShard(shard), asOffset(0)]),
   );
-  for (let read = 0; read < RECORDS; ) {
-    const { batches: got, next } = await broker.read(ours, positions, { maxBytes: READ_BYTES, waitMs: 0 });
-    for (const { count } of got) read += count;
+  for (let read = 0; read < EVENTS; ) {
+    const { batches, next } = await broker.read(asStreamId('ours'), positions, { maxBytes: READ_BYTES, waitMs: 0 });
+    for (const { count } of batches) read += count;
     positions = next;
   }
 }
 
+/** Spark on the topic that the server landed. What it lacks is told with the bar. */
+async function besideSpark(topic: string, ours: Landed) {
+  const name = "times Spark's rows per CPU second from Kafka to hourly Parquet";
+  try {
+    const at = join(folder, 'spark');
+    mkdirSync(at);
+    const spark = await landBySpark({ bootstrap: kafka.bootstrap, topic, folder: at, events: EVENTS });
+    const rows: Record<string, Record<string, number>> = {
+      [`land, Spark ${spark.version}`]: landedRow(spark, EVENTS),
+      'its session, before': { 'CPU s': round(spark.startCpu) },
+    };
+    return { rows, bar: atLeast(name, 4, spark.cpu / ours.cpu) };
+  } catch (error) {
+    return { rows: {}, bar: unmeasured(name, '>= 4', error instanceof Error ? error.message : String(error)) };
+  }
+}
+
+function tell(what: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${what}\n`);
+}
+
+async function topicOf(server: ServerProcess): Promise<string> {
+  const answer = await fetch(`${server.url}/v1/streams/clicks`);
+  return `lakeward-${((await answer.json()) as { id: string }).id}`;
+}
+
+async function measured(server: ServerProcess, port: number): Promise<void> {
+  await post(server, '/v1/streams', { name: 'clicks', shards: SHARDS });
+  for (const id of ['ours', 'bare']) {
+    await broker.open({ id: asStreamId(id), shardCount: SHARDS, retentionMs: 3_600_000 });
+  }
+  const bare = bareClient(kafka.bootstrap, 'bare', SHARDS);
+  try {
+    tell('appends');
+    const { put, bare: bareAppend, ours } = await appendEvents(server, port, bare);
+    const [bareRead, ourRead] = [none(), none()];
+    tell('reads');
+    await metered(bareRead, () => bare.readAll(EVENTS));
+    await metered(ourRead, readOurs);
+    tell('lands');
+    const fromKafka = cpuOf(kafka.pid);
+    const landed = await land(server, HOURLY, EVENTS);
+    const kafkaOfLanding = cpuOf(kafka.pid) - fromKafka;
+    tell('Spark lands');
+    const spark = await besideSpark(await topicOf(server), landed);
+    const bars: Bar[] = [
+      atMost('CPU of an append in the process, in those of the bare client', 1, ours.client / bareAppend.client),
+      // The bare client leaves records where they came; ours are copied together.
+      atMost('CPU of a read in the process, in those of the bare client', 1.25, ourRead.client / bareRead.client),
+      atMost("Kafka's CPU of PutRecords, in that of the bare client", 1.25, put.kafka / bareAppend.kafka),
+      atMost('memory of all processes while landing, MiB', 1024, landed.memory),
+      spark.bar,
+    ];
+    report(
+      'kafka',
+      {
+        'append, PutRecords': costRow(put),
+        'append, bare client': costRow(bareAppend),
+        'append, our broker in the process': costRow(ours),
+        'read, bare client': costRow(bareRead),
+        'read, our broker in the process': costRow(ourRead),
+        'land, lakeward': { ...landedRow(landed, EVENTS), 'Kafka CPU s/M': round((kafkaOfLanding / EVENTS) * 1e6) },
+        ...spark.rows,
+      },
+      bars,
+    );
+  } finally {
+    await bare.close();
+  }
+}
+
 try {
-  for (const id of [ours, bare]) await broker.open({ id, shardCount: SHARDS, retentionMs: 3_600_000 });
-  const results = {
-    'append, bare client': await costOf(() => byWriters(bareWrite)),
-    'append, lakeward': await costOf(() => byWriters((batch) => broker.append(ours, batch))),
-    'read, bare client': await costOf(bareRead),
-    'read, lakeward': await costOf(ourRead),
-  };
-  const ratio = (what: 'append' | 'read'): number =>
-    round(results[`${what}, lakeward`].cpuSecondsPerMillion / results[`${what}, bare client`].cpuSecondsPerMillion);
-  report('kafka', results, [
-    atMost('CPU of an append, in those of the bare client', 1, ratio('append')),
-    // The bare client leaves records where they came; ours are copied together.
-    atMost('CPU of a read, in those of the bare client', 1.25, ratio('read')),
-  ]);
+  const port = await freePort();
+  const config = join(folder, 'lakeward.yaml');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      server: { port },
+      data: { folder: join(folder, 'data') },
+      lake: { folder: join(folder, 'lake') },
+      broker: { kafka: { bootstrap: [kafka.bootstrap] } },
+    }),
+  );
+  const server = await startServerProcess({ config, port });
+  try {
+    await measured(server, port);
+  } finally {
+    await server.stop();
+  }
 } finally {
-  await Promise.allSettled([broker.close(), producer.close(), consumer.close(true)]);
+  await broker.close();
   await kafka.end('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 }

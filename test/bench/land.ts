@@ -6,13 +6,14 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clickstream } from './clickstream.ts';
+import { HOURLY, type Landed, land, landedRow, post } from './landing.ts';
 import { putRecordsRequest, runLoad } from './load.ts';
-import { memoryPeak, treeCpu } from './process-tree.ts';
-import { atLeast, atMost, type Bar, report, round } from './report.ts';
+import { memoryPeak } from './process-tree.ts';
+import { atLeast, atMost, type Bar, report } from './report.ts';
 import { lakeOnS3, requestRow } from './s3-lake.ts';
 import { type ServerProcess, freePort, startServerProcess } from './server-process.ts';
 
@@ -21,7 +22,6 @@ const BATCH = 500;
 const FROM_MS = Date.UTC(2026, 0, 15, 6);
 const folder = mkdtempSync(join(tmpdir(), 'lakeward-bench-land-'));
 const ndjson = join(folder, 'events.ndjson');
-const SCHEMA = join(import.meta.dirname, '..', '..', 'schemas', 'clickstream.avsc');
 
 /** Writes the events to the NDJSON file and puts the same into the stream. */
 async function fill(server: ServerProcess, port: number): Promise<void> {
@@ -47,63 +47,10 @@ async function fill(server: ServerProcess, port: number): Promise<void> {
   await once(file, 'close');
 }
 
-async function post(server: ServerProcess, path: string, body: object): Promise<unknown> {
-  const answer = await fetch(server.url + path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
-interface Figures {
-  readonly seconds: number;
-  readonly cpu: number;
-  readonly memory: number;
-  readonly files: number;
-  readonly bytes?: number;
+type Figures = Landed & {
   /** To S3, per landed GB. */
   readonly requests?: Record<string, number>;
-}
-
-/** Creates a delivery from the earliest record and waits until every event is in the lake. */
-async function land(
-  server: ServerProcess,
-  spec: { readonly name: string; readonly layout: string },
-  avro: unknown,
-): Promise<Figures> {
-  const peak = memoryPeak(server.pid);
-  const before = treeCpu(server.pid);
-  const started = performance.now();
-  await post(server, '/v1/deliveries', {
-    ...spec,
-    stream: 'clicks',
-    eventTime: 'event_time',
-    schema: { avro },
-    flush: { age: '1s' },
-  });
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const status = (await (await fetch(`${server.url}/v1/deliveries/${spec.name}`)).json()) as {
-      rows: number;
-      rejectedRows: number;
-      files: number;
-      bytes: number;
-    };
-    if (status.rejectedRows > 0) throw new Error(`${status.rejectedRows} rows were rejected`);
-    if (status.rows < EVENTS) continue;
-    // Committed; its files may still be on their way to their places.
-    await post(server, `/v1/deliveries/${spec.name}/flush`, {});
-    return {
-      seconds: (performance.now() - started) / 1000,
-      cpu: treeCpu(server.pid) - before,
-      memory: peak.stop(),
-      files: status.files,
-      bytes: status.bytes,
-    };
-  }
-}
+};
 
 /** The ceiling: DuckDB reading the NDJSON file with known types and writing the same hourly files. */
 async function bareCopy(): Promise<Figures> {
@@ -120,24 +67,13 @@ async function bareCopy(): Promise<Figures> {
   return { ...(JSON.parse(out) as Figures), memory: peak.stop() };
 }
 
-function row(figures: Figures): Record<string, number> {
-  return {
-    'rows/s': round(EVENTS / figures.seconds),
-    'CPU s': round(figures.cpu),
-    'rows/CPU s': round(EVENTS / figures.cpu),
-    'memory MiB': figures.memory,
-    files: figures.files,
-  };
-}
-
-const HOURLY = { name: 'hourly', layout: 'year={yyyy}/month={MM}/day={dd}/hour={HH}/' };
 const WIDE = { name: 'wide', layout: 'product_id={product_id}/' };
 
 /** In a server of its own, where the delivery is forgotten afterwards: the next server may have another lake. */
-async function landOnce(spec: typeof HOURLY, avro: unknown, env: Record<string, string> = {}): Promise<Figures> {
+async function landOnce(spec: typeof HOURLY, env: Record<string, string> = {}): Promise<Figures> {
   const server = await startServerProcess({ config, port, env });
   try {
-    const figures = await land(server, spec, avro);
+    const figures = await land(server, spec, EVENTS);
     const requests = await requestRow(server.url, figures.bytes ?? Number.NaN);
     await fetch(`${server.url}/v1/deliveries/${spec.name}`, { method: 'DELETE' });
     return { ...figures, requests };
@@ -147,10 +83,7 @@ async function landOnce(spec: typeof HOURLY, avro: unknown, env: Record<string, 
 }
 
 /** The same two deliveries with the lake in a bucket. Nothing where no S3 server is installed. */
-async function landOnS3(
-  avro: unknown,
-  local: Figures,
-): Promise<{ figures: Record<string, Record<string, number>>; bars: Bar[] }> {
+async function landOnS3(local: Figures): Promise<{ figures: Record<string, Record<string, number>>; bars: Bar[] }> {
   const lake = await lakeOnS3(folder);
   if (typeof lake === 'string') {
     console.log(`the lake on S3 is skipped: ${lake}`);
@@ -158,12 +91,15 @@ async function landOnS3(
   }
   try {
     writeConfig(lake.config);
-    const hourly = await landOnce(HOURLY, avro, lake.env);
-    const wide = await landOnce(WIDE, avro, lake.env);
+    const hourly = await landOnce(HOURLY, lake.env);
+    const wide = await landOnce(WIDE, lake.env);
     console.log('requests to S3, and US$ for them, per landed GB (10^9 bytes of files):');
     console.table({ 'S3 hourly': hourly.requests, 'S3, 5,000 partitions': wide.requests });
     return {
-      figures: { 'lakeward hourly, S3': row(hourly), 'lakeward, 5,000 partitions, S3': row(wide) },
+      figures: {
+        'lakeward hourly, S3': landedRow(hourly, EVENTS),
+        'lakeward, 5,000 partitions, S3': landedRow(wide, EVENTS),
+      },
       bars: [
         atLeast('rows per CPU second, hourly on S3, as a share of the local lake', 0.8, local.cpu / hourly.cpu),
         atMost('memory of all processes, hourly on S3, MiB', 1024, hourly.memory),
@@ -183,20 +119,19 @@ const port = await freePort();
 const config = join(folder, 'lakeward.yaml');
 writeConfig({ folder: join(folder, 'lake') });
 try {
-  const avro: unknown = JSON.parse(readFileSync(SCHEMA, 'utf8'));
   const filled = await startServerProcess({ config, port });
   await fill(filled, port);
   await filled.stop();
-  const hourly = await landOnce(HOURLY, avro);
+  const hourly = await landOnce(HOURLY);
   const ceiling = await bareCopy();
-  const wide = await landOnce(WIDE, avro);
-  const s3 = await landOnS3(avro, hourly);
+  const wide = await landOnce(WIDE);
+  const s3 = await landOnS3(hourly);
   report(
     'land',
     {
-      'lakeward hourly': row(hourly),
-      'bare DuckDB COPY': row(ceiling),
-      'lakeward, 5,000 partitions': row(wide),
+      'lakeward hourly': landedRow(hourly, EVENTS),
+      'bare DuckDB COPY': landedRow(ceiling, EVENTS),
+      'lakeward, 5,000 partitions': landedRow(wide, EVENTS),
       ...s3.figures,
     },
     [

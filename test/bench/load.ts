@@ -12,6 +12,8 @@ export interface LoadOptions {
   readonly recordsPerRequest: number;
   readonly connections: number;
   readonly seconds: number;
+  /** Ends after as many requests, if the time has not. */
+  readonly requestsMax?: number;
   /** Records a second over all connections; absent: as fast as answers come. */
   readonly rate?: number;
   /** Text that every answer must hold. */
@@ -64,6 +66,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const started = performance.now();
   const until = started + options.seconds * 1000;
   const gapMs = options.rate === undefined ? 0 : (options.recordsPerRequest * 1000) / options.rate;
+  const { requestsMax = Number.POSITIVE_INFINITY } = options;
   const latencies: number[] = [];
   let turn = 0;
 
@@ -79,7 +82,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       const answer = await exchange(socket, options.requests[number % options.requests.length] ?? new Uint8Array());
       if (!answer.includes(options.expect)) throw new Error(`unexpected answer: ${answer.slice(0, 500)}`);
       latencies.push(performance.now() - sent);
-    } while (performance.now() < until);
+    } while (performance.now() < until && turn < requestsMax);
     socket.end();
   }
 

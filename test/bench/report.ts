@@ -4,8 +4,16 @@ export interface Bar {
   readonly name: string;
   /** For instance `>= 10`. */
   readonly want: string;
-  readonly got: number;
+  /** Null when it could not be measured. */
+  readonly got: number | null;
   readonly held: boolean;
+  /** Why it was not. */
+  readonly reason?: string;
+}
+
+/** A bar that could not be measured is missed. */
+export function unmeasured(name: string, want: string, reason: string): Bar {
+  return { name, want, got: null, held: false, reason };
 }
 
 export function atLeast(name: string, bound: number, got: number): Bar {
@@ -27,7 +35,8 @@ export function report(
   bars: readonly Bar[],
 ): void {
   console.table(figures);
-  for (const bar of bars) console.log(`${bar.held ? 'held  ' : 'MISSED'} ${bar.name}: ${bar.got} (want ${bar.want})`);
+  for (const bar of bars)
+    console.log(`${bar.held ? 'held  ' : 'MISSED'} ${bar.name}: ${bar.got ?? bar.reason} (want ${bar.want})`);
   console.log(JSON.stringify({ bench, figures, bars }));
 }
 
