@@ -1,6 +1,9 @@
 /** `node compact-copy.ts FOLDER TARGET SORT`: the ceiling of bench:compact. One DuckDB COPY of all files, with the codec Lakeward uses. */
 import { DuckDBInstance } from '@duckdb/node-api';
+import { treeCpu } from './process-tree.ts';
 
+const startCpu = treeCpu(process.pid);
+const began = performance.now();
 const [source, target, sort] = process.argv.slice(2);
 const instance = await DuckDBInstance.create(':memory:', {
   threads: '1',
@@ -13,3 +16,4 @@ const order = sort === 'none' ? '' : `ORDER BY ${sort}`;
 await connection.run(
   `COPY (SELECT * FROM read_parquet('${source}/*.parquet') ${order}) TO '${target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
 );
+console.log(JSON.stringify({ cpu: treeCpu(process.pid) - startCpu, seconds: (performance.now() - began) / 1000 }));

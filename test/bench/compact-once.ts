@@ -1,4 +1,4 @@
-/** `node compact-once.ts FILES FOLDER SORT`: lands the files in a lake in the folder, and compacts it once. Landing is a fraction of it. */
+/** `node compact-once.ts FILES FOLDER SORT`: lands the files in a lake in the folder, compacts it once, and tells the CPU seconds of that. */
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchFolders } from '../../src/app/scratch-folders.ts';
@@ -13,6 +13,7 @@ import type { DeliverySpec } from '../../src/model/delivery.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { asStreamId } from '../../src/model/stream.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { treeCpu } from './process-tree.ts';
 
 const ROWS = 2400;
 const [source = '', folder = '', sort = 'none'] = process.argv.slice(2);
@@ -69,6 +70,7 @@ const style = {
   kept: <T>(_spec: unknown, file: T) => file,
 };
 const spec = { name: 'd', prefix: 'd', format: 'parquet', compression: 'zstd', eventTime: { from: 'arrival' } };
+const landedCpu = treeCpu(process.pid);
 const run = await runCompaction({
   room: { lake, converter, clock, telemetry, scratch, style, openLog },
   spec: spec as DeliverySpec,
@@ -78,6 +80,8 @@ const run = await runCompaction({
   signal: new AbortController().signal,
   report: () => undefined,
 });
+const cpu = treeCpu(process.pid) - landedCpu;
 await converter.close();
+console.log(JSON.stringify({ cpu, seconds: run.tookMs / 1000 }));
 console.error(JSON.stringify(run));
 if (run.outcome !== 'done' || run.filesBefore !== files.length) process.exit(1);

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:compact [files]`: small Parquet files of about 200 KB in one partition of a lake folder, merged by Lakeward, unsorted and sorted
  * by event time; beside one bare DuckDB COPY of the same files, sorted alike, and Spark, where it is installed (`npm run test:readers` does),
- * in the same run. Of Lakeward all is counted: reading, both checksums, staging, the entry, removal.
+ * in the same run. Of Lakeward the whole run is counted, planning, engine, reading, both checksums, staging, the entry, removal; not that files land before it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,20 +23,26 @@ interface Figures {
   readonly memory: number;
 }
 
-/** Runs a program of this folder and measures its tree. */
+/** Runs a program of this folder and measures its tree. What it tells of itself is taken: programs do other things before. */
 async function measured(program: string, args: readonly string[]): Promise<Figures> {
   const started = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let told = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    told += text;
+  });
   const pid = child.pid ?? 0;
   const peak = memoryPeak(pid);
   let cpu = 0;
   const timer = setInterval(() => {
     cpu = Math.max(cpu, treeCpu(pid));
   }, 20);
-  const [code] = (await once(child, 'exit')) as [number];
+  const [code] = (await once(child, 'close')) as [number];
   clearInterval(timer);
   if (code !== 0) throw new Error(`${program} ${args[0]} failed`);
-  return { cpu, seconds: (performance.now() - started) / 1000, memory: peak.stop() };
+  const memory = peak.stop();
+  const own = told.startsWith('{') ? (JSON.parse(told) as Omit<Figures, 'memory'>) : undefined;
+  return { cpu, seconds: (performance.now() - started) / 1000, ...own, memory };
 }
 
 async function makeFiles(target: string): Promise<number> {

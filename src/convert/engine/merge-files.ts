@@ -1,6 +1,6 @@
 /**
- * Files of one format to one file with the same rows: a digest of the inputs, a COPY, a digest of what was written, read back. Nothing is
- * decided about values: text formats are passed on as text. What columns the files have is in `merge-source.ts`.
+ * Files of one format to one file with the same rows: a COPY that makes a digest of the rows it reads, and a digest of what was written, read
+ * back. That the inputs were read to their end is told by who knows how many rows landed. Nothing is decided about values: text formats are passed on as text. What columns the files have is in `merge-source.ts`.
  */
 import { readdirSync, statSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import type { MergeJob, MergeResult, RowDigest } from '../../ports/converter.ts'
 import { literal } from './column-sql.ts';
 import { extensionOf, formatOptions, statisticsOf } from './copy-out.ts';
 import { type MergeSource, mergeSource } from './merge-source.ts';
+import { type RowTally, rowTally } from './row-tally.ts';
 
 export { ColumnsDifferError } from './merge-source.ts';
 
@@ -25,14 +26,14 @@ export async function mergeFiles(
   alive(job.bytes);
   unlink();
   const source = await mergeSource(connection, job, linked(newestFirst(job), 'in'));
-  alive(job.bytes);
-  const digest = await digestOf(connection, source);
+  const tally = tallyOf(connection);
   const local = join(job.directory, `merged.${extensionOf(job)}`);
   alive(job.bytes * (source.order.length === 0 ? 1 : SORT_PASSES));
   const order = source.order.length === 0 ? '' : ` ORDER BY ${source.order.join(', ')}`;
   const copied = await connection.runAndReadAll(
-    `COPY (SELECT ${source.select} FROM ${source.from}${order}) TO ${literal(local)} (${formatOptions(job).join(', ')})`,
+    `COPY (SELECT ${source.select} FROM ${source.from} WHERE ${tally.condition(`hash(${source.hashed})`)}${order}) TO ${literal(local)} (${formatOptions(job).join(', ')})`,
   );
+  const digest = tally.digest();
   const { size } = statSync(local);
   alive(size);
   const written = await digestOf(connection, await mergeSource(connection, job, linked([local], 'out')));
@@ -47,6 +48,15 @@ export async function mergeFiles(
 /** Removes the names that an earlier call left. */
 export function unlink(): void {
   for (const link of readdirSync('.')) if (link.startsWith(LINK)) unlinkSync(link);
+}
+
+const tallies = new WeakMap<DuckDBConnection, RowTally>();
+
+function tallyOf(connection: DuckDBConnection): RowTally {
+  const tally = tallies.get(connection) ?? rowTally(connection);
+  tallies.set(connection, tally);
+  tally.reset();
+  return tally;
 }
 
 /** Names in the working folder: the engine takes some characters of a path for patterns. */
