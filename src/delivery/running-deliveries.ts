@@ -97,8 +97,9 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
         const state = delivery?.worker?.view().state;
         if (delivery === undefined || state === 'suspended') return;
         try {
-          const { log } = await delivery.holder.open(signal);
-          await log.maintain({ signal });
+          const open = await delivery.holder.open(signal);
+          await open.log.maintain({ signal });
+          if (state === 'running') await delivery.worker?.passTime(open, { signal });
         } catch (error) {
           // What keeps the worker from landing is told once by it; stages it leaves are swept meanwhile if that can be done.
           if (state !== 'retrying') throw error;

@@ -33,6 +33,7 @@ import { land, prepareLanding } from './landing-run.ts';
 import { letThroughEnds } from './let-through.ts';
 import type { LogHolder, OpenLog } from './log-holder.ts';
 import type { DeliveryMetrics } from './metrics.ts';
+import { passTime } from './pass-time.ts';
 import { checkRejects } from './reject-rule.ts';
 import type { DeliveryRoom } from './room.ts';
 import { planGrowth } from './plan-growth.ts';
@@ -70,6 +71,8 @@ export interface Worker {
   want(ends: DeliveryDocument['flushTo']): void;
   /** Looks at once whether there is something to do: the stream has more shards, say. */
   wake(): void;
+  /** Lets the watermark follow the clock while nothing comes. */
+  passTime(open: OpenLog, options?: CallOptions): Promise<void>;
   /** Begins no other landing: others take over. Resolves when the one under way is over. */
   retire(): Promise<void>;
   /** Ends everything under way; what was not committed lands later. Idempotent. */
@@ -316,6 +319,8 @@ export function startWorker(options: WorkerOptions): Worker {
       woken.abort();
     },
     wake: () => woken.abort(),
+    passTime: (open, call) =>
+      passTime({ room, spec, ...open, progress: kept.progress, positions: dealt.positions(open) }, call),
     async retire() {
       const still = dealt.retire();
       woken.abort();

@@ -200,6 +200,8 @@ export function positionOf(state: LandingState, shard: string): number {
 }
 
 function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
+  // Only time has passed.
+  if (Object.keys(entry.ranges).length === 0) return closePartitions(state, entry);
   const positions = new Map<ShardIndex, Offset>(state.positions);
   for (const [shard, [, to]] of Object.entries(entry.ranges)) positions.set(asShard(Number(shard)), asOffset(to));
   const sum = (files: readonly { readonly rows: number; readonly bytes: number }[], of: 'rows' | 'bytes'): number =>

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { spanOf } from '../../src/delivery/complete-span.ts';
 import type { World } from './stage-fixture.ts';
-import { makeWorld } from './stage-fixture.ts';
+import { inTime, makeWorld, triggeredScheduler } from './stage-fixture.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -91,5 +91,51 @@ describe('a delivery', () => {
     await land(['late'], hourMs);
     expect(await stage.completeness('d', { hour })).toMatchObject({ complete: true, rows: 3, files: 2 });
     await expect(stage.completeness('nobody', { hour })).rejects.toMatchObject({ code: 'delivery-not-found' });
+  });
+
+  test('completes the last hour, and hours without rows, when its stream has fallen silent, and forgets nothing by it', async () => {
+    const scheduler = triggeredScheduler();
+    const stage = await world.stage({ scheduler });
+    const upkeep = (): Promise<void> => inTime(world.clock, scheduler.trigger('delivery maintenance d'));
+    await stage.create(
+      stage.parse({
+        name: 'd',
+        stream: 'events',
+        layout: '{yyyy}/{MM}/{dd}/{HH}/',
+        format: 'ndjson',
+        flush: { records: 1, age: '1m' },
+      }),
+    );
+    await upkeep();
+    expect((await stage.status('d'))[0]).toMatchObject({ entry: 0 });
+    const hourMs = Math.ceil(world.clock.nowMs() / HOUR_MS) * HOUR_MS;
+    const hourOf = (ms: number): string => new Date(ms).toISOString().slice(0, 13);
+    await world.clock.advance(hourMs + 30 * MINUTE_MS - world.clock.nowMs());
+    await world.put(['a']);
+    await world.clock.advance(5000);
+    const [landed] = await stage.status('d');
+    await world.clock.advance(39 * MINUTE_MS);
+    await upkeep();
+    expect(await stage.completeness('d', { hour: hourOf(hourMs) })).toMatchObject({ complete: false, entry: 1 });
+    await world.clock.advance(2 * MINUTE_MS);
+    await upkeep();
+    expect(await stage.completeness('d', { hour: hourOf(hourMs) })).toMatchObject({
+      complete: true,
+      rows: 1,
+      entry: 2,
+    });
+    await upkeep();
+    const [quiet] = await stage.status('d');
+    expect(quiet).toMatchObject({ entry: 2, rows: 1 });
+    expect(quiet?.lastLandedMs).toBe(landed?.lastLandedMs);
+    await world.clock.advance(2 * HOUR_MS);
+    await upkeep();
+    const empty = { hour: hourOf(hourMs + HOUR_MS) };
+    expect(await stage.completeness('d', empty)).toMatchObject({ complete: true, rows: 0, files: 0, entry: 3 });
+    await world.put(['b']);
+    await upkeep();
+    await world.clock.advance(5000);
+    expect((await stage.status('d'))[0]).toMatchObject({ rows: 2, lateRows: 0 });
+    expect(await world.landed('d')).toEqual(['a', 'b']);
   });
 });
