@@ -154,15 +154,15 @@ async function openStores(ground: Ground): Promise<Stores> {
   checkDeclaration(catalog.read(), toDeclare, new Set(config.streams.map(({ name }) => name)));
 
   checkStreams(catalog.read().stream.values());
-  const followed = isShared(config) ? followedBroker(bare, { catalog, log: telemetry.log }) : undefined;
+  const followed = config.kafka && followedBroker(bare, { catalog, log: telemetry.log });
   const broker = followed ?? bare;
-  const streams = createStreams({ broker, catalog, clock });
+  const streams = createStreams({ broker, catalog, clock, log: telemetry.log });
   for (const report of await streams.open()) {
     if (report.gaps.length === 0 && report.tornBytes === 0) continue;
     telemetry.log.warn('stream recovered', { stream: report.stream, gaps: report.gaps, tornBytes: report.tornBytes });
   }
   for (const draft of config.streams) await streams.ensure(draft);
-  const unfollow = followed?.follow();
+  const unfollow = isShared(config) ? followed?.follow() : undefined;
   if (unfollow !== undefined) shutdown.opened('streams of the catalog', async () => unfollow());
 
   const scheduler = intervalScheduler({ clock, telemetry });
@@ -177,7 +177,7 @@ async function openStores(ground: Ground): Promise<Stores> {
     lake,
     reports,
     broker,
-    sharedStreams: followed,
+    sharedStreams: isShared(config) ? followed : undefined,
     catalog,
     schemas,
     scheduler,

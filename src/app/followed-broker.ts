@@ -1,5 +1,5 @@
 /**
- * The broker of a process that shares its catalog: streams that other processes make, grow or delete are opened, grown and given up
+ * The broker of a process that shares its catalog, or whose topics others may delete: streams that other processes make, grow or delete are opened, grown and given up
  * here when the change is seen, and one that is asked for before that is opened then. The rest is the broker's own.
  */
 import { storageOf } from '../ingest/live-stream.ts';

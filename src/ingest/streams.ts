@@ -33,7 +33,10 @@ export interface StreamDraft {
 }
 
 export interface Streams {
-  /** Opens the storage of every stream of the catalog; gives what recovery found damaged. */
+  /**
+   * Opens the storage of every stream of the catalog; gives what recovery found damaged. A stream whose topic is gone keeps the others
+   * from nothing; throws `broker-changed` when all are.
+   */
   open(): Promise<readonly OpenReport[]>;
   /** Takes over what others changed about topics that became streams: partitions, retention. */
   readonly followTopics: (signal: AbortSignal) => Promise<void>;
@@ -154,9 +157,20 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
     },
     open: async () => {
       const reports: OpenReport[] = [];
+      const gone: { readonly name: string; readonly error: unknown }[] = [];
       for (const document of catalog.read().stream.values()) {
-        reports.push((await openAdopted(room, document.name)) ?? (await broker.open(storageOf(document))));
+        const { name } = document;
+        try {
+          reports.push((await openAdopted(room, name)) ?? (await broker.open(storageOf(document))));
+        } catch (error) {
+          if (!isLakewardError(error, 'broker-changed')) throw error;
+          gone.push({ name, error });
+        }
       }
+      // All of them: this is another cluster.
+      if (gone.length > 0 && reports.length === 0) throw gone[0]?.error;
+      for (const { name, error } of gone)
+        log?.error('a stream is gone, the others are served', { stream: name, error });
       return reports;
     },
     followTopics: async (signal) => {

@@ -1,6 +1,7 @@
 /** Servers with different roles on one Kafka and one lake: what each does, and how soon it knows what the others were told. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ServerStatus } from '../../src/app/control-answers.ts';
 import { describeOnKafka } from '../broker/test-kafka.ts';
@@ -68,6 +69,26 @@ await describeOnKafka('several processes', (kafka) => {
       const { status, json } = await put(two.url, [{ id: 3 }]);
       expect([status, json.records?.[0]?.shard]).toEqual([200, expect.stringContaining('shardId-')]);
     }, SEEN);
+  });
+
+  test('start and serve the rest when somebody deleted the topic of one stream, which can then be deleted, too', async () => {
+    const one = await cluster.start(['ingest']);
+    const made = await must<{ id: string }>(`${one.url}/v1/streams`, 'POST', { name: 'gone' });
+    await must(`${one.url}/v1/streams`, 'POST', { name: 'kept' });
+    const admin = new Kafka({ brokers: [kafka().bootstrap], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const topics = (await admin.listTopics()).filter((topic) => topic.endsWith(made.id));
+    await admin.deleteTopics({ topics });
+    await admin.disconnect();
+    expect(topics).toHaveLength(1);
+
+    const two = await cluster.start(['ingest', 'deliver']);
+    const putTo = (stream: string) =>
+      api<{ accepted?: number }>(`${two.url}/v1/streams/${stream}/records`, 'POST', [{ id: 1 }]);
+    expect(await putTo('kept')).toMatchObject({ status: 200, json: { accepted: 1 } });
+    expect((await putTo('gone')).json).toMatchObject({ error: { code: 'broker-changed' } });
+    await must(`${two.url}/v1/streams/gone`, 'DELETE');
+    expect((await putTo('gone')).status).toBe(404);
   });
 
   test('declare the same streams and deliveries in all their files, at the same time, without a quarrel', async () => {
