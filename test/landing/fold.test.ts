@@ -149,3 +149,17 @@ describe('the bytes of an entry', () => {
     expect(parseEntry(new TextEncoder().encode('{}'), 1, 'path')).toBe('emptied');
   });
 });
+
+test('an entry without ranges moves the watermark alone: nothing landed, and known event ids stay known', () => {
+  const files = [{ name: 'n-0', keys: 3, bytes: 48, checksum: '00000000', lastArrivalMs: 1 }];
+  const dedupe = { key: 'id', windowMs: 1000, firstArrivalMs: 1, duplicateRows: 0, unkeyedRows: 0, files };
+  const landed = fold(
+    opened,
+    entryOf(1, { ...append({ 0: [10, 13] }, [fileAt('d/p/a', 3)]), dedupe, watermarkMs: 5 } as EntryBody),
+  );
+  expect(landed.known.keys).toBe(3);
+  const later = fold(landed, entryOf(2, { ...append({}), watermarkMs: 9 } as EntryBody));
+  expect(later).toMatchObject({ n: 2, watermarkMs: 9, lastLandedMs: 1, totals: { rows: 3 } });
+  expect(later.known).toEqual(landed.known);
+  expect(later.rejects).toEqual(landed.rejects);
+});
