@@ -36,6 +36,8 @@ export interface CompactionWorld {
   openLog(store?: LakeStore, step?: StepHook): Promise<LandingLog>;
   /** Lands rows as one file of a partition. */
   land(log: LandingLog, partition: string, ids: readonly number[], plan?: Plan): Promise<void>;
+  /** As a compactor has it. */
+  room(how?: How): CompactionRoom;
   /** Compacts once; `store` and `step` as the compactor has them. */
   compact(how?: How): Promise<CompactionRun>;
   /** Where the lake lies. */
@@ -59,6 +61,14 @@ export interface How {
 }
 
 const PLAN: Plan = { version: 1, columns: columns({ id: INT64, text: STRING }) };
+
+export const SPEC = {
+  name: 'd',
+  prefix: 'd',
+  format: 'parquet',
+  compression: 'zstd',
+  eventTime: { from: 'arrival' },
+} as DeliverySpec;
 
 /** Engines are the caller's. */
 export async function compactionWorld(
@@ -92,6 +102,22 @@ export async function compactionWorld(
     });
   }
 
+  function room({ store: lake = store, step }: How = {}): CompactionRoom {
+    return {
+      lake,
+      converter: made.converter,
+      clock,
+      telemetry: silentTelemetry(),
+      scratch,
+      style: {
+        extension: () => '.parquet',
+        name: (_spec, { nonce }) => `${nonce}-merged.parquet`,
+        kept: (_spec, file) => file,
+      },
+      openLog: () => openLog(lake, step),
+    };
+  }
+
   async function land(log: LandingLog, partition: string, ids: readonly number[], plan = PLAN): Promise<void> {
     const nonce = log.nonce();
     const given = await made.job({ plan: { ...plan, misfit: 'extra' } });
@@ -122,32 +148,17 @@ export async function compactionWorld(
     clock: manual,
     openLog,
     land,
-    compact: (how = {}) => {
-      const lake = how.store ?? store;
-      const room: CompactionRoom = {
-        lake,
-        converter: made.converter,
-        clock,
-        telemetry: silentTelemetry(),
-        scratch,
-        style: {
-          extension: () => '.parquet',
-          name: (_spec, { nonce }) => `${nonce}-merged.parquet`,
-          kept: (_spec, file) => file,
-        },
-        openLog: () => openLog(lake, how.step),
-      };
-      const spec = { name: 'd', prefix: 'd', format: 'parquet', compression: 'zstd' } as DeliverySpec;
-      return runCompaction({
-        room,
-        spec: { ...spec, eventTime: { from: 'arrival' } },
+    room,
+    compact: (how = {}) =>
+      runCompaction({
+        room: room(how),
+        spec: SPEC,
         rule: { ...RULE, ...how.rule },
         metrics: compactionMetrics(silentTelemetry(), 'd'),
         stubborn: how.stubborn ?? new Set(),
         signal: how.signal ?? new AbortController().signal,
         report: () => undefined,
-      });
-    },
+      }),
     async listed() {
       const root = join(folder, 'lake', 'd');
       await mkdir(root, { recursive: true });
