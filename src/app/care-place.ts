@@ -13,10 +13,18 @@ import type { Column, ColumnPlan, ColumnType } from '../model/column-plan.ts';
 import { compileLayout } from '../partition/layout.ts';
 import type { Schemas } from '../ports/schemas.ts';
 import { STYLE } from './compaction-place.ts';
-import { type LandingLogsRoom, openLogsOf } from './landing-logs.ts';
+import { type LandingLogsRoom, openLogsOf, readLogsBeside, readLogsOf } from './landing-logs.ts';
 
 export interface CarePlaceOptions
-  extends Omit<CareStageRoom, 'openLogs' | 'trustedNowMs' | keyof typeof STYLES | keyof ReturnType<typeof readers>>,
+  extends Omit<
+      CareStageRoom,
+      | 'openLogs'
+      | 'readLogs'
+      | 'readOtherLogs'
+      | 'trustedNowMs'
+      | keyof typeof STYLES
+      | keyof ReturnType<typeof readers>
+    >,
     LandingLogsRoom {
   readonly schemas: Schemas;
 }
@@ -28,6 +36,8 @@ export function carePlace(options: CarePlaceOptions): CareStage {
     ...STYLES,
     ...readers(options),
     openLogs: (spec, call) => openLogsOf(options, spec, call),
+    readLogs: (spec, call) => readLogsOf(options, spec, call),
+    readOtherLogs: (call) => readLogsBeside(options, options.catalog.read().delivery, call),
     trustedNowMs() {
       const { nowMs, doubt } = believed();
       return doubt === undefined ? nowMs : undefined;

@@ -15,6 +15,7 @@ import { deliveryResume } from './delivery/resume.ts';
 import { deliveryUpdate } from './delivery/update.ts';
 import { demo } from './demo/demo.ts';
 import { lakeCat } from './lake/cat.ts';
+import { lakeCheck } from './lake/check.ts';
 import { lakeErase } from './lake/erase.ts';
 import { lakeExpire } from './lake/expire.ts';
 import { lakeLifecycle } from './lake/lifecycle.ts';
@@ -90,6 +91,7 @@ export const COMMANDS: readonly Command[] = [
   lakeRestore,
   lakeExpire,
   lakeErase,
+  lakeCheck,
   compactPlan,
   compactRun,
   compactStatus,

@@ -12,7 +12,7 @@ export const EXIT = {
   usage: 2,
   /** No server answers at the address. */
   unreachable: 3,
-  /** Done, but with findings: `put` had records refused, `log verify` found damage, `apply --dry-run` would change something. */
+  /** Done, but with findings: `put` had records refused, `log verify` or `lake check` found damage, `apply --dry-run` would change something. */
   findings: 4,
   /** `lake wait`: the time is over and it is not complete. */
   timeout: 5,

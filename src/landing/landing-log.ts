@@ -27,13 +27,14 @@ import {
   replayOf,
 } from './draft.ts';
 import type { EntryBody } from './entry.ts';
-import { eachFile, type FileQuery, pageOfFiles } from './file-list.ts';
+import { type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, Totals } from './fold.ts';
 import type { Leaving, LiveFile } from './live-files.ts';
 import { type KeysToWrite, readKeyFile, writeKeyFile } from './key-files.ts';
 import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
 import { dropMarkers } from './markers.ts';
+import { type FilesCall, type LandedFile, type LogReader, logReader, showFiles } from './log-reader.ts';
 import { maintainLog } from './maintain.ts';
 import { partitionReader } from './partition-files.ts';
 import { settleManifests } from './manifests.ts';
@@ -48,6 +49,7 @@ import type { StepHook } from './steps.ts';
 import { strayStages, sweep } from './sweep.ts';
 
 export type { AppendDraft, DropDraft, MergeDraft } from './draft.ts';
+export type { LandedFile, LogReader, SetAsideFile } from './log-reader.ts';
 
 export interface LandingLogOptions {
   readonly store: LakeStore;
@@ -91,21 +93,6 @@ export interface LandingView {
   readonly known: KnownKeys;
 }
 
-export interface LandedFile {
-  readonly file: DataFile;
-  /** By then it was published; infinite while that is not known. */
-  readonly publishedMs: number;
-  /** Published so long ago that no copy of it can be under way: it may be replaced. */
-  readonly settled: boolean;
-  /** The watermark has not passed the end of its partition. */
-  readonly open: boolean;
-}
-
-export interface SetAsideFile {
-  readonly file: RejectedFile;
-  readonly settled: boolean;
-}
-
 export interface LandingLog {
   view(): LandingView;
   /** A new nonce: names one landing, its stages and its entry. */
@@ -144,10 +131,7 @@ export interface LandingLog {
    */
   commitDrop(draft: DropDraft, call?: CallOptions): Promise<'committed' | 'superseded'>;
   /** Shows every live data file, and every live file of rejected rows, in no order. Reads on first. Throws as `commit`. */
-  eachFile(
-    visit: (landed: LandedFile) => void,
-    call?: CallOptions & { readonly setAside?: (rejected: SetAsideFile) => void },
-  ): Promise<void>;
+  eachFile(visit: (landed: LandedFile) => void, call?: FilesCall): Promise<void>;
   /**
    * Removes completeness markers of partitions that are over; gives how many (a dry run: how many there are). One that another process writes
    * anew meanwhile is met by the next call.
@@ -205,6 +189,11 @@ export async function openLandingLog(options: LandingLogOptions, call?: CallOpti
   return landingLog(session);
 }
 
+/** Reads a log that is there, whoever works on it. Throws `landing-log-damaged`, `lake-unavailable`. */
+export function readLandingLog(options: LandingLogOptions, call?: CallOptions): Promise<LogReader> {
+  return logReader(roomOf(options), call);
+}
+
 function landingLog(session: Session): LandingLog {
   const { room } = session;
   let last: Promise<unknown> = Promise.resolve();
@@ -260,16 +249,7 @@ function landingLog(session: Session): LandingLog {
     leaving: () => seen(session).state.leaving,
     eachFile: (visit, call) =>
       exclusively(async () => {
-        const { state, checkpoint } = await refreshed(session, call);
-        const cutMs = room.clock.nowMs() - room.tuning.copyMaxMs;
-        const show = (live: LiveFile): void => {
-          const { publishedMs = Number.POSITIVE_INFINITY } = live;
-          const settled = publishedMs <= cutMs;
-          if (live.kind === 'rejected') call?.setAside?.({ file: live.file, settled });
-          else visit({ file: live.file, publishedMs, settled, open: state.open.has(live.file.partition) });
-        };
-        const { parts = [], timeMs = 0 } = checkpoint ?? {};
-        await eachFile(room, { state, parts, partsMs: timeMs }, show, call);
+        await showFiles(room, await refreshed(session, call), visit, call);
       }),
     refresh: (call) =>
       exclusively(async () => {

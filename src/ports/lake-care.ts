@@ -21,7 +21,13 @@ export interface EraseOrder {
   readonly by: string;
   readonly dryRun: boolean;
 }
-export type CareOrder = ExpireOrder | EraseOrder;
+/** Compares lake and landing log. */
+export interface CheckOrder {
+  readonly kind: 'check';
+  /** Reads every file. */
+  readonly deep: boolean;
+}
+export type CareOrder = ExpireOrder | EraseOrder | CheckOrder;
 
 export interface ExpireReport {
   readonly kind: 'expire';
@@ -74,7 +80,38 @@ export interface EraseReport {
   /** Where the record lies in the lake. */
   readonly audit?: string;
 }
-export type CareReport = ExpireReport | EraseReport;
+
+/**
+ * lost: the log names it, the lake has it not. size, content: it is not what landed. stray: it lies where the delivery's files lie, and no log
+ * names it.
+ */
+export interface LakeFinding {
+  readonly problem: 'lost' | 'size' | 'content' | 'stray';
+  readonly path: string;
+  /** What there is instead. */
+  readonly found?: string;
+  /** As the log has it. */
+  readonly rows?: number;
+  readonly bytes: number;
+  /** Of a stray. */
+  readonly modifiedMs?: number;
+}
+
+export interface CheckReport {
+  readonly kind: 'check';
+  readonly deep: boolean;
+  /** Live, as the landing log has them; rows of both kinds of files. */
+  readonly files: number;
+  readonly rejectedFiles: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Files that are gone as old as the delivery's lifecycle lets them become: no finding. */
+  readonly expiredByBucket: number;
+  /** The first of many. */
+  readonly findings: readonly LakeFinding[];
+  readonly findingsInAll: number;
+}
+export type CareReport = ExpireReport | EraseReport | CheckReport;
 
 export interface CareRun {
   readonly id: string;

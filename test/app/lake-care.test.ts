@@ -2,7 +2,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { DeliveryStatus, EraseReport, ExpireReport } from '../../src/app/control-answers.ts';
+import type { CheckReport, DeliveryStatus, EraseReport, ExpireReport } from '../../src/app/control-answers.ts';
 import type { RunningServer } from '../../src/app/compose.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
@@ -194,4 +194,49 @@ test('rows of a person leave every file and the rejected rows, and another look 
   const again = await lakeward(['lake', 'erase', 'eparquet', '--key', 'User=eve'], { url });
   expect(again.code).toBe(0);
   expect(again.stdout).toContain('0 rows in 0 files');
+});
+
+test('lake and log are compared: what is lost, changed or nobody’s is told, and what is deleted is not', {
+  timeout: 60_000,
+}, async () => {
+  const check = async (
+    ...flags: string[]
+  ): Promise<{ code: number; found: string[]; report: CheckReport | undefined }> => {
+    const answer = await lakeward(['lake', 'check', 'c', '--json', ...flags], { url });
+    const [{ reports } = { reports: [] }] = documents<{ reports: CheckReport[] }>(answer);
+    const found = reports.flatMap(({ findings }) => findings).map(({ problem, path }) => `${problem} ${path}`);
+    return { code: answer.code, found: found.sort(), report: reports[0] };
+  };
+  await post('/v1/streams', { name: 'c', shards: 1 });
+  const layout = { layout: 'kind={kind}/', flush: { age: '1h' } };
+  await post('/v1/deliveries', { name: 'gone', stream: 'c', prefix: 'c', ...layout });
+  const put = async (delivery: string): Promise<void> => {
+    await post(
+      '/v1/streams/c/records',
+      [0, 1, 2, 3, 4].map((n) => ({ id: n, kind: `k${n}` })),
+    );
+    await post(`/v1/deliveries/${delivery}/flush`, {});
+  };
+  await put('gone');
+  expect(await lakeward(['delivery', 'delete', 'gone'], { url })).toMatchObject({ code: 0 });
+  await post('/v1/deliveries', { name: 'c', stream: 'c', start: 'latest', ...layout });
+  const others = new Set(await listed('c'));
+  expect(others.size).toBe(5);
+  await put('c');
+  expect(await check('--deep')).toMatchObject({ code: 0, found: [], report: { files: 5, rows: 5, findingsInAll: 0 } });
+
+  const mine = (await listed('c')).filter((path) => !others.has(path)).sort();
+  const [lost = '', cut = '', turned = ''] = mine;
+  const inLake = (path: string): string => path.slice(join(folder, 'lake').length + 1);
+  await rm(lost);
+  const bytes = await readFile(cut);
+  await writeFile(cut, bytes.subarray(1));
+  const whole = await readFile(turned);
+  await writeFile(turned, whole.with(40, (whole[40] ?? 0) ^ 1));
+  await writeFile(join(folder, 'lake', 'c', 'notes.txt'), 'mine');
+  const shallow = [`lost ${inLake(lost)}`, `size ${inLake(cut)}`, 'stray c/notes.txt'];
+  expect(await check()).toMatchObject({ code: 4, found: shallow });
+  expect(await check('--deep')).toMatchObject({ code: 4, found: [`content ${inLake(turned)}`, ...shallow].sort() });
+  expect((await lakeward(['lake', 'check', 'c'], { url })).stdout).toContain('3 findings');
+  expect((await lakeward(['lake', 'check', 'd'], { url })).code).toBe(0);
 });

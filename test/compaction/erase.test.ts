@@ -30,6 +30,8 @@ function roomOf(how: How): CareRoom {
     catalog: undefined as unknown as CareRoom['catalog'],
     ends: { ofTime: () => undefined, ofPartition: () => undefined },
     openLogs: async () => [(await room.openLog('d')) as LandingLog],
+    readLogs: async () => [],
+    readOtherLogs: async () => [],
     lakeId: async () => 'lake',
     comparison: () => undefined,
     rejectedLines: () => {

@@ -6,6 +6,7 @@ import type { DeliverySpec } from '../../model/delivery.ts';
 import { isLakewardError, LakewardError } from '../../model/errors.ts';
 import type { CareOrder, CareReport, CareRun, LakeCare } from '../../ports/lake-care.ts';
 import type { Scheduler } from '../../ports/scheduler.ts';
+import { check } from './check.ts';
 import { erase } from './erase.ts';
 import { expire } from './expire.ts';
 import type { CareCall, CareRoom } from './room.ts';
@@ -117,8 +118,9 @@ export function createLakeCare(room: CareStageRoom): CareStage {
   };
 }
 
-function workOf(room: CareRoom, spec: DeliverySpec, order: CareOrder, call: CareCall): Promise<CareReport> {
+async function workOf(room: CareRoom, spec: DeliverySpec, order: CareOrder, call: CareCall): Promise<CareReport> {
   if (order.kind === 'erase') return erase(room, { spec, order }, call);
+  if (order.kind === 'check') return (await check(room, { spec, order }, call)).report;
   // An operator decides with a dry run at hand: the clock is taken at its word.
   return expire(room, { spec, order, nowMs: room.clock.nowMs() }, call);
 }

@@ -1,5 +1,5 @@
 /** What the care of a lake works with, beside what compaction has. */
-import type { LandingLog } from '../../landing/landing-log.ts';
+import type { LandingLog, LogReader } from '../../landing/landing-log.ts';
 import type { RejectedFile } from '../../model/data-file.ts';
 import type { DeliverySpec } from '../../model/delivery.ts';
 import type { ObjectSettings } from '../../model/object-settings.ts';
@@ -16,6 +16,10 @@ export interface CareRoom extends Omit<CompactionRoom, 'openLog'> {
    * Throws as the log.
    */
   openLogs(spec: DeliverySpec, call?: CallOptions): Promise<readonly LandingLog[]>;
+  /** The same logs, to be read alone. */
+  readLogs(spec: DeliverySpec, call?: CallOptions): Promise<readonly LogReader[]>;
+  /** The logs of deliveries that are deleted; their files stayed. */
+  readOtherLogs(call?: CallOptions): Promise<readonly LogReader[]>;
   lakeId(): Promise<string>;
   /** How the bounds of a column of files of this plan compare; undefined where they are not to be compared. */
   comparison(spec: DeliverySpec, planVersion: number, field: string): Comparison | undefined;

@@ -43,6 +43,10 @@ const READERS: Readonly<Record<CareOrder['kind'], (given: Given) => CareOrder>> 
     if (olderThanMs === undefined) throw new LakewardError('argument-invalid', 'olderThan is a duration such as 400d');
     return { kind: 'expire', olderThanMs, dryRun };
   },
+  check(given) {
+    only(given, ['deep']);
+    return { kind: 'check', deep: flag(given, 'deep') };
+  },
   erase(given) {
     only(given, ['field', 'values', 'by', 'dryRun']);
     const { field, values, by } = given;
