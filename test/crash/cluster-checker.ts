@@ -11,6 +11,7 @@ import { CACHE } from '../../infra/dev/s3-install.ts';
 /** By event id. Broken events are rejected rows, which are not compared with others. */
 export interface ClusterLedger {
   readonly events: Map<string, { sent: number; acknowledged: number; readonly isBroken: boolean }>;
+  acknowledgements: number;
 }
 
 export interface BucketView {
@@ -51,7 +52,11 @@ export function readLake(view: BucketView, prefix: string): Promise<LakeIds> {
   });
 }
 
-export function judge({ ids }: LakeIds, { events }: ClusterLedger, { dedupe }: { readonly dedupe: boolean }): Verdict {
+export function judge(
+  { ids }: LakeIds,
+  { events }: Pick<ClusterLedger, 'events'>,
+  { dedupe }: { readonly dedupe: boolean },
+): Verdict {
   const lost: string[] = [];
   const doubled: string[] = [];
   for (const [id, { sent, acknowledged, isBroken }] of events) {

@@ -36,16 +36,16 @@ const RULES: readonly Rule[] = [
   { kind: 'kill', targets: DELIVER, weight: 5, forMs: [0, 2000] },
   { kind: 'step', targets: DELIVER, weight: 4, forMs: [0, 1000] },
   // Longer than a group waits for a silent member: the others have its shards when it wakes.
-  { kind: 'freeze', targets: DELIVER, weight: 3, forMs: [11_500, 15_000] },
+  { kind: 'freeze', targets: DELIVER, weight: 3, forMs: [10_500, 13_000] },
   { kind: 'kill', targets: INGEST, weight: 3, forMs: [0, 2000] },
-  { kind: 'freeze', targets: INGEST, weight: 2, forMs: [1000, 13_000] },
+  { kind: 'freeze', targets: INGEST, weight: 2, forMs: [500, 11_000] },
   { kind: 'bounce', targets: ['s3'], weight: 3, forMs: [0, 1500] },
   { kind: 'bounce', targets: ['kafka'], weight: 2, forMs: [0, 1500] },
   { kind: 'flush', targets: ['redis'], weight: 1, forMs: [0, 0] },
   { kind: 'bounce', targets: ['redis'], weight: 1, forMs: [0, 1500] },
 ];
 /** At most so many faults begin in a round. */
-const FAULTS_MAX = 3;
+const FAULTS_MAX = 2;
 
 export function planFaults(seed: number, { rounds, roundMs }: { rounds: number; roundMs: number }): Fault[] {
   const random = seeded(seed);

@@ -82,7 +82,8 @@ function isRefused(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
 }
 
-function count({ events }: ClusterLedger, id: string, what: 'sent' | 'acknowledged', by = 1): void {
-  const event = events.get(id);
+function count(ledger: ClusterLedger, id: string, what: 'sent' | 'acknowledged', by = 1): void {
+  const event = ledger.events.get(id);
+  if (what === 'acknowledged') ledger.acknowledgements++;
   if (event !== undefined) event[what] += by;
 }

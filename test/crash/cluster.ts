@@ -44,7 +44,11 @@ export interface ClusterReport extends ClusterVerdict {
   readonly seconds: number;
 }
 
-const ROUND_MS = 4000;
+const ROUND_MS = 3000;
+/** Between two faults of a target. */
+const LIFE_MS = 2500;
+/** Whatever fails, something is taken in so long: faults are healed, on a slow machine slowly. */
+const ACKNOWLEDGED_MS_MAX = 300_000;
 const CLIENTS = ['a1', 'b2', 'c3', 'd4'];
 const PAUSE_MS = 60;
 const SHARDS = 4;
@@ -98,7 +102,7 @@ export async function runCluster({
   const complaints: string[] = [];
   const [services, compiled] = await Promise.all([startServices(folder, seed), compiledCode(folder)]);
   const members = new Map<string, Member>();
-  const ledger: ClusterLedger = { events: new Map() };
+  const ledger: ClusterLedger = { events: new Map(), acknowledgements: 0 };
   const site: Site = { folder, env: { ...services.env, ...compiled }, services, members, ledger, complaints };
   const plan = planFaults(seed, { rounds, roundMs: ROUND_MS });
   const stop = new AbortController();
@@ -184,7 +188,10 @@ async function startMembers({ folder, env, services, members, complaints }: Site
   await Promise.all(starts);
 }
 
-/** Lets every fault happen; faults of one target one after the other. Resolves when the last is healed. */
+/**
+ * Lets every fault happen, those of one target one after the other with some life in between; a round lasts until something was acknowledged
+ * in it. So a slow machine takes longer, and does not come to be down all the time. Resolves when the last fault is healed.
+ */
 async function suffer(
   site: Site,
   plan: readonly Fault[],
@@ -192,18 +199,26 @@ async function suffer(
 ): Promise<void> {
   const busy = new Map<Target, Promise<void>>();
   const failures: unknown[] = [];
+  const { ledger, complaints } = site;
   for (let round = 1; round <= rounds; round++) {
+    const before = ledger.acknowledgements;
     for (const fault of plan.filter((one) => one.round === round)) {
-      const before = Promise.all([busy.get(fault.target), sleep(fault.delayMs)]);
-      const over = before.then(() => happen(site, fault)).catch((error: unknown) => void failures.push(error));
+      await busy.get(fault.target);
+      const over = sleep(fault.delayMs)
+        .then(() => happen(site, fault))
+        .then(() => sleep(LIFE_MS))
+        .catch((error: unknown) => void failures.push(error));
       busy.set(fault.target, over);
     }
     await sleep(ROUND_MS);
+    for (let left = ACKNOWLEDGED_MS_MAX / 100; ledger.acknowledgements === before && left > 0; left--) await sleep(100);
+    if (ledger.acknowledgements === before) {
+      throw new Error(`nothing was acknowledged within ${ACKNOWLEDGED_MS_MAX / 1000} s in round ${round}`);
+    }
     compactSoon(site, round);
     if (failures.length > 0) throw failures[0];
     if (round % 10 === 0) {
-      const acknowledged = [...site.ledger.events.values()].filter((one) => one.acknowledged > 0).length;
-      progress(`round ${round}: ${acknowledged} events acknowledged, ${site.complaints.length} complaints`);
+      progress(`round ${round}: ${ledger.acknowledgements} acknowledgements, ${complaints.length} complaints`);
     }
   }
   await Promise.all(busy.values());
@@ -276,7 +291,7 @@ async function compacted(url: string, delivery: string): Promise<void> {
   const at = `${url}/v1/deliveries/${delivery}/compaction`;
   for (let method = 'POST'; ; method = 'GET') {
     const answer = await fetch(at, { method, signal: AbortSignal.timeout(SETTLE_MS_MAX) });
-    const status = (await answer.json()) as { running?: object };
+    const status = (await answer.json()) as { running?: object; last?: { outcome: string } };
     if (!answer.ok) throw new Error(`compaction of ${delivery}: ${answer.status} ${JSON.stringify(status)}`);
     if (status.running === undefined) return;
     await sleep(100);
