@@ -1,5 +1,6 @@
 /**
- * `npm run test:crash -- --cluster --rounds N [--seed S]`: a cluster of processes on Kafka, S3 and Redis while all of them meet faults.
+ * `npm run test:crash -- --cluster --rounds N [--seed S]`: a cluster of processes on Kafka, S3 and Redis while all of them meet faults;
+ * SIGINT ends the rounds, and the lake is checked.
  * `npm run test:crash -- --cycles N [--seed S] [--check-every K] [--lake versitygw|minio] [--dedupe]`: any number of crash cycles, on a folder or on
  * an S3 server behind a faulty network; exit code 1 when the promise was broken.
  */
@@ -25,8 +26,10 @@ if (lake === undefined) throw new Error('--lake is folder, versitygw or minio');
 const started = performance.now();
 const progress = (text: string): void =>
   console.error(`${Math.round((performance.now() - started) / 1000)} s  ${text}`);
+const enough = new AbortController();
+if (values.cluster) process.once('SIGINT', () => enough.abort());
 const report = values.cluster
-  ? await runCluster({ rounds: Number(values.rounds), seed, progress })
+  ? await runCluster({ rounds: Number(values.rounds), seed, progress, enough: enough.signal })
   : await runCrashCycles({
       cycles: Number(values.cycles),
       seed,
