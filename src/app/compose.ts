@@ -256,7 +256,8 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   await compactions.open();
   shutdown.opened('compactions', () => compactions.close());
   const changed = async (name: string): Promise<void> => void (await deliveries.files(name, { limit: 1 }));
-  const care = carePlace({ ...upkeep, schemas: stores.schemas, changed });
+  const rebuildLost: typeof deliveries.rebuildLost = (...call) => deliveries.rebuildLost(...call);
+  const care = carePlace({ ...upkeep, schemas: stores.schemas, changed, rebuildLost });
   care.open();
   shutdown.opened('care of the lake', () => care.close());
   const desk = lakeDesk({ place: stores.place, lake: lake.lake, catalog, deliveries, clock });

@@ -13,7 +13,15 @@ export type { DataFile } from '../model/data-file.ts';
 export type { Completeness, DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
 export type { KnownProcess } from '../ports/processes.ts';
 export type { CompactionPlan, CompactionRun, CompactionStatus } from '../ports/compactions.ts';
-export type { CareReport, CareRun, CheckReport, EraseReport, ExpireReport, LakeFinding } from '../ports/lake-care.ts';
+export type {
+  CareReport,
+  CareRun,
+  CheckReport,
+  EraseReport,
+  ExpireReport,
+  LakeFinding,
+  RepairReport,
+} from '../ports/lake-care.ts';
 export type { LifecycleChange, LifecyclePlan, ReportRow, RestoreReport } from '../ports/lake-desk.ts';
 
 export interface StreamView {

@@ -20,6 +20,7 @@ import { lakeErase } from './lake/erase.ts';
 import { lakeExpire } from './lake/expire.ts';
 import { lakeLifecycle } from './lake/lifecycle.ts';
 import { lakeLs } from './lake/ls.ts';
+import { lakeRepair } from './lake/repair.ts';
 import { lakeReport } from './lake/report.ts';
 import { lakeRestore } from './lake/restore.ts';
 import { lakeShow } from './lake/show.ts';
@@ -92,6 +93,7 @@ export const COMMANDS: readonly Command[] = [
   lakeExpire,
   lakeErase,
   lakeCheck,
+  lakeRepair,
   compactPlan,
   compactRun,
   compactStatus,

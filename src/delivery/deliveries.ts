@@ -63,6 +63,8 @@ export interface DeliveryStage extends Deliveries {
   open(): Promise<void>;
   /** Lands what waits, as far as it fits into the time, then closes. */
   drain(options: { readonly withinMs: number }): Promise<void>;
+  /** Makes published files that the lake lost anew from the stream, where that can be done; gives their paths. Throws as the log. */
+  rebuildLost(name: string, lost: ReadonlySet<string>, call?: CallOptions): Promise<readonly string[]>;
   /** Stops everything under way; it lands after the next start. Idempotent. */
   close(): Promise<void>;
   /** What this process does for each delivery that it lands. */
@@ -185,6 +187,10 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     async completeness(name, query, options) {
       const { spec } = known(name).document;
       return completenessOf({ clock: room.clock, spec, fresh: () => freshLog(name) }, query, options);
+    },
+    async rebuildLost(name, lost, call) {
+      const log = await freshLog(name);
+      return log.rebuildLost(lost, call);
     },
     async sweep(name, options) {
       const log = await freshLog(name);

@@ -9,6 +9,7 @@
  * After any failure what is known is distrusted and read again before anything is decided.
  */
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
+import type { LakePath } from '../model/lake-path.ts';
 import type { Positions, StreamId } from '../model/stream.ts';
 import type { OffsetGap } from '../ports/broker.ts';
 import type { CallOptions } from '../ports/call-options.ts';
@@ -40,6 +41,7 @@ import { partitionReader } from './partition-files.ts';
 import { settleManifests } from './manifests.ts';
 import { landingPaths } from './paths.ts';
 import { type LandingRoom, type LandingRules, type LandingTuning, PROTOCOL, TUNING } from './room.ts';
+import { rebuildLost } from './rebuild-lost.ts';
 import type { Rebuild } from './repair.ts';
 import type { RejectCounts } from './reject-counts.ts';
 import { commitBody, recover, refreshed, type Session, settled } from './session.ts';
@@ -140,6 +142,8 @@ export interface LandingLog {
     isOver: (partition: string) => boolean,
     call?: CallOptions & { readonly dryRun?: boolean },
   ): Promise<number>;
+  /** Makes published files that the lake lost anew from the stream, where that can be done; gives their paths. Throws as `commit`. */
+  rebuildLost(lost: ReadonlySet<string>, call?: CallOptions): Promise<readonly LakePath[]>;
   /** Files that left and may still be there, with the time they are to go, epoch ms. */
   leaving(): Leaving;
   /** Reads on to what other processes have landed since. Throws as `commit`. */
@@ -246,6 +250,7 @@ function landingLog(session: Session): LandingLog {
         return commitBody(session, { nonce: draft.nonce, body: dropOf(draft), handles }, call);
       }),
     dropMarkers: (isOver, call) => dropMarkers(room, isOver, call),
+    rebuildLost: (lost, call) => exclusively(() => rebuildLost(session, lost, call)),
     leaving: () => seen(session).state.leaving,
     eachFile: (visit, call) =>
       exclusively(async () => {

@@ -143,11 +143,11 @@ function undoOf(entry: Entry): EntryBody | undefined {
 }
 
 function tellLoss({ telemetry, delivery }: LandingRoom, files: readonly LakePath[], rows: number): void {
-  telemetry.log.error('committed files were lost before they were published', { files, rows });
+  telemetry.log.error('committed files were lost', { files, rows });
   telemetry
     .counter({
       name: 'lakeward_landing_lost_files_total',
-      help: 'Committed files that the lake store lost before they were published.',
+      help: 'Committed files that the lake store lost.',
       labels: ['delivery'],
     })
     .add(files.length, { delivery });

@@ -27,7 +27,14 @@ export interface CheckOrder {
   /** Reads every file. */
   readonly deep: boolean;
 }
-export type CareOrder = ExpireOrder | EraseOrder | CheckOrder;
+/** Makes lost files anew from the stream. */
+export interface RepairOrder {
+  readonly kind: 'repair';
+  /** Also removes strays that nobody changed for so long; absent: none. */
+  readonly straysOlderThanMs?: number;
+  readonly dryRun: boolean;
+}
+export type CareOrder = ExpireOrder | EraseOrder | CheckOrder | RepairOrder;
 
 export interface ExpireReport {
   readonly kind: 'expire';
@@ -111,7 +118,24 @@ export interface CheckReport {
   readonly findings: readonly LakeFinding[];
   readonly findingsInAll: number;
 }
-export type CareReport = ExpireReport | EraseReport | CheckReport;
+
+/** Paths are the first of many. */
+export interface RepairReport {
+  readonly kind: 'repair';
+  readonly dryRun: boolean;
+  /** Lost, and not made anew: for want of the records, of the entry that landed them, or because it is a dry run. */
+  readonly lost: readonly string[];
+  readonly lostFiles: number;
+  /** Lost, and there again under other names. */
+  readonly rebuilt: readonly string[];
+  readonly rebuiltFiles: number;
+  /** Removed, or, of a dry run, to be removed. */
+  readonly strays: readonly string[];
+  readonly strayFiles: number;
+  /** Other findings of a check, left as they are. */
+  readonly left: number;
+}
+export type CareReport = ExpireReport | EraseReport | CheckReport | RepairReport;
 
 export interface CareRun {
   readonly id: string;

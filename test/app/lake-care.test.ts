@@ -1,8 +1,14 @@
 /** The care of a lake as an operator meets it: partitions that are over, rows that somebody asks to be erased, lake and log compared. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CheckReport, DeliveryStatus, EraseReport, ExpireReport } from '../../src/app/control-answers.ts';
+import type {
+  CheckReport,
+  DeliveryStatus,
+  EraseReport,
+  ExpireReport,
+  RepairReport,
+} from '../../src/app/control-answers.ts';
 import type { RunningServer } from '../../src/app/compose.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
@@ -223,7 +229,9 @@ test('lake and log are compared: what is lost, changed or nobody’s is told, an
   const others = new Set(await listed('c'));
   expect(others.size).toBe(5);
   await put('c');
-  expect(await check('--deep')).toMatchObject({ code: 0, found: [], report: { files: 5, rows: 5, findingsInAll: 0 } });
+  await post('/v1/streams/c/records', [{ id: 9, kind: 'k9' }]);
+  await post('/v1/deliveries/c/flush', {});
+  expect(await check('--deep')).toMatchObject({ code: 0, found: [], report: { files: 6, rows: 6, findingsInAll: 0 } });
 
   const mine = (await listed('c')).filter((path) => !others.has(path)).sort();
   const [lost = '', cut = '', turned = ''] = mine;
@@ -238,5 +246,19 @@ test('lake and log are compared: what is lost, changed or nobody’s is told, an
   expect(await check()).toMatchObject({ code: 4, found: shallow });
   expect(await check('--deep')).toMatchObject({ code: 4, found: [`content ${inLake(turned)}`, ...shallow].sort() });
   expect((await lakeward(['lake', 'check', 'c'], { url })).stdout).toContain('3 findings');
-  expect((await lakeward(['lake', 'check', 'd'], { url })).code).toBe(0);
+
+  const longAgo = new Date(Date.now() - 3 * DAY_MS);
+  await utimes(join(folder, 'lake', 'c', 'notes.txt'), longAgo, longAgo);
+  const repair = async (...flags: string[]): Promise<RepairReport> => run('lake', 'repair', 'c', ...flags);
+  const said = { lost: [inLake(lost)], rebuilt: [], strays: ['c/notes.txt'], left: 1 };
+  expect(await repair('--remove-strays', '2d', '--dry-run')).toMatchObject(said);
+  expect(await check()).toMatchObject({ found: shallow });
+  expect(await repair('--remove-strays', '4d')).toMatchObject({ lost: [], rebuilt: [inLake(lost)], strays: [] });
+  expect(await check()).toMatchObject({ found: shallow.slice(1), report: { files: 6, rows: 6 } });
+  expect(await repair('--remove-strays', '2d')).toMatchObject({ rebuilt: [], strays: ['c/notes.txt'], left: 1 });
+  expect(await check()).toMatchObject({ found: shallow.slice(1, 2) });
+  const there = await Promise.all((await listed('c/kind=k0')).map((path) => parquetRows(path)));
+  expect(there.flat().map(({ id }) => Number(id))).toEqual([0, 0]);
+  await put('c');
+  expect(await statusOf('c')).toMatchObject({ rows: 11, state: 'running' });
 });

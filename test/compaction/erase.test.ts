@@ -32,6 +32,7 @@ function roomOf(how: How): CareRoom {
     openLogs: async () => [(await room.openLog('d')) as LandingLog],
     readLogs: async () => [],
     readOtherLogs: async () => [],
+    rebuildLost: async () => [],
     lakeId: async () => 'lake',
     comparison: () => undefined,
     rejectedLines: () => {

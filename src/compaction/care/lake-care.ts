@@ -9,6 +9,7 @@ import type { Scheduler } from '../../ports/scheduler.ts';
 import { check } from './check.ts';
 import { erase } from './erase.ts';
 import { expire } from './expire.ts';
+import { repair } from './repair.ts';
 import type { CareCall, CareRoom } from './room.ts';
 
 const EXPIRY_JOB = 'lake expiry';
@@ -121,6 +122,7 @@ export function createLakeCare(room: CareStageRoom): CareStage {
 async function workOf(room: CareRoom, spec: DeliverySpec, order: CareOrder, call: CareCall): Promise<CareReport> {
   if (order.kind === 'erase') return erase(room, { spec, order }, call);
   if (order.kind === 'check') return (await check(room, { spec, order }, call)).report;
+  if (order.kind === 'repair') return repair(room, { spec, order }, call);
   // An operator decides with a dry run at hand: the clock is taken at its word.
   return expire(room, { spec, order, nowMs: room.clock.nowMs() }, call);
 }

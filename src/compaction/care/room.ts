@@ -20,6 +20,8 @@ export interface CareRoom extends Omit<CompactionRoom, 'openLog'> {
   readLogs(spec: DeliverySpec, call?: CallOptions): Promise<readonly LogReader[]>;
   /** The logs of deliveries that are deleted; their files stayed. */
   readOtherLogs(call?: CallOptions): Promise<readonly LogReader[]>;
+  /** Makes published files that the lake lost anew from the stream, where that can be done; gives their paths. */
+  rebuildLost(delivery: string, lost: ReadonlySet<string>, call?: CallOptions): Promise<readonly string[]>;
   lakeId(): Promise<string>;
   /** How the bounds of a column of files of this plan compare; undefined where they are not to be compared. */
   comparison(spec: DeliverySpec, planVersion: number, field: string): Comparison | undefined;

@@ -9,6 +9,8 @@ import type { Call, Route } from './route.ts';
 const VALUES_MAX = 10_000;
 const VALUE_CHARS_MAX = 1024;
 const BY_CHARS_MAX = 200;
+/** A copy inside a store may take minutes. */
+const STRAY_MS_MIN = 3_600_000;
 const PATH = '/v1/deliveries/:name/care';
 
 export function careRoutes(care: LakeCare): Route[] {
@@ -46,6 +48,17 @@ const READERS: Readonly<Record<CareOrder['kind'], (given: Given) => CareOrder>> 
   check(given) {
     only(given, ['deep']);
     return { kind: 'check', deep: flag(given, 'deep') };
+  },
+  repair(given) {
+    only(given, ['straysOlderThan', 'dryRun']);
+    const { straysOlderThan } = given;
+    const dryRun = flag(given, 'dryRun');
+    if (straysOlderThan === undefined) return { kind: 'repair', dryRun };
+    const olderMs = typeof straysOlderThan === 'string' ? parseDurationMs(straysOlderThan) : undefined;
+    if (olderMs === undefined || olderMs < STRAY_MS_MIN) {
+      throw new LakewardError('argument-invalid', 'straysOlderThan is a duration of at least 1h, such as 7d');
+    }
+    return { kind: 'repair', straysOlderThanMs: olderMs, dryRun };
   },
   erase(given) {
     only(given, ['field', 'values', 'by', 'dryRun']);
