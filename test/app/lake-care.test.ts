@@ -210,6 +210,7 @@ test('lake and log are compared: what is lost, changed or nobody’s is told, an
   ): Promise<{ code: number; found: string[]; report: CheckReport | undefined }> => {
     const answer = await lakeward(['lake', 'check', 'c', '--json', ...flags], { url });
     const [{ reports } = { reports: [] }] = documents<{ reports: CheckReport[] }>(answer);
+    if (answer.code === 1) throw new Error(answer.stderr);
     const found = reports.flatMap(({ findings }) => findings).map(({ problem, path }) => `${problem} ${path}`);
     return { code: answer.code, found: found.sort(), report: reports[0] };
   };
