@@ -7,8 +7,7 @@ import type { KnownProcess } from '../ports/processes.ts';
 
 import type { RejectedRow } from '../model/data-file.ts';
 
-export type { AppliedChange, ApplyAnswer } from '../ingest/http/apply-routes.ts';
-export type { FieldChange } from '../ingest/http/field-changes.ts';
+export type { AppliedChange, ApplyAnswer, FieldChange } from '../model/applied-change.ts';
 export type { DataFile } from '../model/data-file.ts';
 export type { Completeness, DeliveryStatus, Page, ReplayReport, SweepReport } from '../ports/deliveries.ts';
 export type { KnownProcess } from '../ports/processes.ts';

@@ -3,13 +3,14 @@
  * deliveries change in one version of the catalog, and what is grown, kept longer or given up follows. One cut short is finished by asking again.
  */
 import Type from 'typebox';
+import type { AppliedChange, ApplyAnswer } from '../../model/applied-change.ts';
 import type { DeliverySpec } from '../../model/delivery.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { MIB } from '../../model/limits.ts';
 import type { DeliveryChange } from '../../ports/deliveries.ts';
 import type { StreamDocument } from '../../model/stream.ts';
 import { scaleTarget } from '../shard-targets.ts';
-import { fieldChanges, type FieldChange } from './field-changes.ts';
+import { fieldChanges } from './field-changes.ts';
 import type { ControlApiOptions, Route } from './route.ts';
 import { DRAFT, draftOf, type StreamRequest } from './stream-routes.ts';
 
@@ -27,19 +28,6 @@ const REQUEST = Type.Object(
   },
   { additionalProperties: false },
 );
-
-export interface AppliedChange {
-  readonly kind: 'stream' | 'delivery';
-  readonly name: string;
-  readonly change: 'add' | 'change' | 'remove';
-  /** Of one that is removed nothing is told. */
-  readonly fields: readonly FieldChange[];
-}
-
-export interface ApplyAnswer {
-  readonly dryRun: boolean;
-  readonly changes: readonly AppliedChange[];
-}
 
 export function applyRoutes(options: ControlApiOptions): Route[] {
   return [

@@ -1,13 +1,6 @@
 /** Where two documents differ, field by field. Lists count as one value: what moved within them is for people to see. Pure. */
 
-export interface FieldChange {
-  /** `flush.bytes`. */
-  readonly path: string;
-  /** Absent for a field that was not there. */
-  readonly before?: unknown;
-  /** Absent for a field that goes. */
-  readonly after?: unknown;
-}
+import type { FieldChange } from '../../model/applied-change.ts';
 
 export function fieldChanges(before: unknown, after: unknown, path = ''): FieldChange[] {
   if (isObject(after) && (isObject(before) || before === undefined)) return ofMembers(before ?? {}, after, path);
