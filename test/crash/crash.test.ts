@@ -8,7 +8,7 @@ import { runCrashCycles, stepsOf } from './cycles.ts';
 describe('a server that is killed again and again while producers write', () => {
   test('lands every acknowledged event exactly once and in order', { timeout: 600_000 }, async () => {
     const seed = 20_261_122;
-    const report = await runCrashCycles({ cycles: 40, seed, checkEvery: 20 });
+    const report = await runCrashCycles({ cycles: 30, seed, checkEvery: 15 });
     expect({ seed, complaints: report.complaints }).toEqual({ seed, complaints: [] });
     expect(report.acknowledged).toBeGreaterThan(1000);
     expect(report.rejected).toBeGreaterThan(0);
@@ -17,7 +17,7 @@ describe('a server that is killed again and again while producers write', () => 
 
   test('lands every event once that producers send again and again, with dedupe', { timeout: 600_000 }, async () => {
     const seed = 20_261_123;
-    const report = await runCrashCycles({ cycles: 14, seed, checkEvery: 7, dedupe: true });
+    const report = await runCrashCycles({ cycles: 10, seed, checkEvery: 5, dedupe: true });
     expect({ seed, complaints: report.complaints }).toEqual({ seed, complaints: [] });
     expect(report.acknowledged).toBeGreaterThan(500);
     expect(report.kills).toMatchObject({ 'at keys-written': expect.any(Number) as number });
