@@ -1,39 +1,23 @@
 /** Compaction as an operator meets it: a rule in the specification, the commands, and a reader that lists folders. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CompactionPlan, CompactionStatus } from '../../src/app/control-answers.ts';
-import type { RunningServer } from '../../src/app/compose.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
-import { start, temporaryFolder } from './temporary-server.ts';
+import { type KeyedServer, keyedServer } from './keyed-server.ts';
 
 const FILES = 4;
 let folder: string;
-let server: RunningServer;
 let url: string;
+let post: KeyedServer['post'];
+let close: KeyedServer['close'];
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await writeFile(join(folder, 'key'), Buffer.alloc(32, 7).toString('hex'));
-  await writeFile(join(folder, 'lakeward.yaml'), 'lake: { keys: [{ id: ours, file: key }] }');
-  server = await start(folder);
-  ({ url } = server.address);
+  ({ folder, url, post, close } = await keyedServer());
 });
-afterAll(async () => {
-  await server.close('test over');
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function post(path: string, body: unknown): Promise<unknown> {
-  const headers = { 'content-type': 'application/json' };
-  const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
-  const answer: unknown = await response.json();
-  if (response.status >= 300) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`);
-  return answer;
-}
+afterAll(() => close());
 
 const SPECS = {
   parquet: { format: 'parquet' },

@@ -9,35 +9,20 @@ import type {
   ExpireReport,
   RepairReport,
 } from '../../src/app/control-answers.ts';
-import type { RunningServer } from '../../src/app/compose.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
-import { start, temporaryFolder } from './temporary-server.ts';
+import { type KeyedServer, keyedServer } from './keyed-server.ts';
 
 const DAY_MS = 86_400_000;
 let folder: string;
-let server: RunningServer;
 let url: string;
+let post: KeyedServer['post'];
+let close: KeyedServer['close'];
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await writeFile(join(folder, 'key'), Buffer.alloc(32, 7).toString('hex'));
-  await writeFile(join(folder, 'lakeward.yaml'), 'lake: { keys: [{ id: ours, file: key }] }');
-  server = await start(folder);
-  ({ url } = server.address);
+  ({ folder, url, post, close } = await keyedServer());
 });
-afterAll(async () => {
-  await server.close('test over');
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function post(path: string, body: unknown): Promise<unknown> {
-  const headers = { 'content-type': 'application/json' };
-  const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
-  const answer: unknown = await response.json();
-  if (response.status >= 300) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`);
-  return answer;
-}
+afterAll(() => close());
 
 async function listed(under: string): Promise<string[]> {
   const root = join(folder, 'lake', under);

@@ -1,37 +1,20 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Column } from '../../src/model/column-plan.ts';
 import type { DropJob, DropResult } from '../../src/ports/converter.ts';
 import type { Bench, Row } from './records.ts';
-import { batchOf, bench, columns, INT64, parquetRows, source, STRING } from './records.ts';
+import { bench, columns, INT64, parquetRows, STRING } from './records.ts';
 
 let made: Bench;
-let folders = 0;
 beforeAll(async () => {
   made = await bench();
 });
 afterAll(() => made.close());
 
-async function emptyFolder(): Promise<string> {
-  const directory = join(made.folder, `drop-[${folders++}]*`);
-  await mkdir(directory);
-  return directory;
-}
-
-async function parquet(plan: readonly Column[], records: readonly object[]): Promise<string> {
-  const given = await made.job({
-    plan: { version: 1, misfit: 'extra', columns: plan },
-    directory: await emptyFolder(),
-  });
-  const { files } = await made.converter.convert(given, source(batchOf(records)));
-  return files[0]?.local ?? '';
-}
-
 async function written(name: string, content: string | Uint8Array): Promise<string> {
-  const local = join(await emptyFolder(), name);
+  const local = join(await made.emptyFolder(), name);
   await writeFile(local, content);
   return local;
 }
@@ -45,7 +28,7 @@ async function drop(local: string, field: string, values: readonly string[], mor
     field,
     values,
     rewrite: true,
-    directory: await emptyFolder(),
+    directory: await made.emptyFolder(),
     ...more,
   };
   return await made.converter.dropRows(job);
@@ -67,7 +50,7 @@ const PLAN = [
 
 describe('a Parquet file', () => {
   test('keeps all other rows in their order, in columns as they were', async () => {
-    const local = await parquet(PLAN, PEOPLE);
+    const local = await made.parquet(PLAN, PEOPLE);
     const result = await drop(local, 'user', ['bob', 'nobody']);
     expect(result).toMatchObject({ rows: 4, matched: 1, hasField: true, kept: { digest: { rows: 3 } } });
     expect(await kept(result)).toEqual((await parquetRows(local)).filter((row) => row['id'] !== 1n));
@@ -83,11 +66,11 @@ describe('a Parquet file', () => {
     ['a number in an object', 'who.n', ['3'], [3, 1, 4]],
     ['a field without a column', 'other.mail', ['a@x'], [3, 1, 4]],
   ])('loses rows by %s', async (_, field, values, left) => {
-    expect(await ids(await drop(await parquet(PLAN, PEOPLE), field, values))).toEqual(left);
+    expect(await ids(await drop(await made.parquet(PLAN, PEOPLE), field, values))).toEqual(left);
   });
 
   test('is only counted when asked so, and not written when all of it goes or the field is nowhere', async () => {
-    const local = await parquet(PLAN, PEOPLE);
+    const local = await made.parquet(PLAN, PEOPLE);
     expect(await drop(local, 'id', ['1'], { rewrite: false })).toEqual({ rows: 4, matched: 1, hasField: true });
     expect(await drop(local, 'id', ['1', '2', '3', '4'])).toEqual({ rows: 4, matched: 4, hasField: true });
     expect(await drop(local, 'User', ['bob'])).toMatchObject({ matched: 0 });
@@ -99,7 +82,7 @@ describe('a Parquet file', () => {
     const rows = fc.array(fc.record({ id: fc.nat(5), user: fc.option(value) }), { minLength: 1, maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(rows, fc.uniqueArray(value, { minLength: 1, maxLength: 3 }), async (records, wanted) => {
-        const local = await parquet(columns({ id: INT64, user: STRING }), records);
+        const local = await made.parquet(columns({ id: INT64, user: STRING }), records);
         const result = await drop(local, 'user', wanted);
         const rest = records.filter(({ user }) => user === null || !wanted.includes(user));
         expect(result.matched).toBe(records.length - rest.length);

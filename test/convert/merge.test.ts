@@ -1,34 +1,20 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Column } from '../../src/model/column-plan.ts';
 import type { MergeJob } from '../../src/ports/converter.ts';
 import type { Bench, Row } from './records.ts';
-import { batchOf, bench, columns, INT64, parquetRows, source, STRING } from './records.ts';
+import { bench, columns, INT64, parquetRows, STRING } from './records.ts';
 
 let made: Bench;
-let folders = 0;
 beforeAll(async () => {
   made = await bench();
 });
 afterAll(() => made.close());
 
-/** Of a name that the engine would take for a pattern. */
-async function emptyFolder(): Promise<string> {
-  const directory = join(made.folder, `merge-[${folders++}]*`);
-  await mkdir(directory);
-  return directory;
-}
-
-/** A Parquet file of these records. */
-async function parquet(plan: readonly Column[], records: readonly object[], version = 1) {
-  const given = await made.job({
-    plan: { version, misfit: 'extra', columns: plan },
-    directory: await emptyFolder(),
-  });
-  const { files } = await made.converter.convert(given, source(batchOf(records)));
-  return { local: files[0]?.local ?? '', planVersion: version };
+async function parquet(plan: readonly Column[], records: readonly object[], planVersion = 1) {
+  return { local: await made.parquet(plan, records, planVersion), planVersion };
 }
 
 async function merge(inputs: MergeJob['inputs'], more: Partial<MergeJob> = {}) {
@@ -38,7 +24,7 @@ async function merge(inputs: MergeJob['inputs'], more: Partial<MergeJob> = {}) {
     inputs,
     bytes: 1000,
     sort: [],
-    directory: await emptyFolder(),
+    directory: await made.emptyFolder(),
     ...more,
   };
   return await made.converter.merge(job);
@@ -122,7 +108,7 @@ describe('a merge of text files', () => {
     const texts = ['{"id":2, "n":1.10,"n":"\\u00e9"}\n{"id":10}\n', '{"id":1,"a":{"b":"\\n"}}\n'];
     const inputs = await Promise.all(
       texts.map(async (text, i) => {
-        const local = join(await emptyFolder(), `${i}.ndjson.gz`);
+        const local = join(await made.emptyFolder(), `${i}.ndjson.gz`);
         await writeFile(local, gzipSync(text));
         return { local, planVersion: i };
       }),
@@ -138,7 +124,7 @@ describe('a merge of text files', () => {
     const texts = ['id,"a,b"\r\n10,"x ""y""\r\nz"\r\n2,""\r\n', '"a,b",new,id\r\n,é,1\r\n'];
     const inputs = await Promise.all(
       texts.map(async (text, planVersion) => {
-        const local = join(await emptyFolder(), 'x.csv');
+        const local = join(await made.emptyFolder(), 'x.csv');
         await writeFile(local, text);
         return { local, planVersion };
       }),

@@ -59,6 +59,10 @@ export interface Bench {
   readonly folder: string;
   readonly converter: Converter;
   readonly job: (job: Partial<ConvertJob>) => Promise<ConvertJob>;
+  /** Of a name that the engine would take for a pattern. */
+  readonly emptyFolder: () => Promise<string>;
+  /** A Parquet file of these records. */
+  readonly parquet: (columns: readonly Column[], records: readonly object[], version?: number) => Promise<string>;
   readonly close: () => Promise<void>;
 }
 
@@ -73,22 +77,38 @@ export async function bench(options: Partial<DuckdbConverterOptions> = {}): Prom
     ...options,
   });
   let jobs = 0;
+  let folders = 0;
+  async function emptyFolder(): Promise<string> {
+    const directory = join(folder, `files-[${folders++}]*`);
+    await mkdir(directory);
+    return directory;
+  }
+  async function jobOf(job: Partial<ConvertJob>): Promise<ConvertJob> {
+    const directory = join(folder, `job-${jobs++}`);
+    await mkdir(directory);
+    return {
+      plan: { version: 1, columns: columns({ id: INT64 }), misfit: 'reject' },
+      layout: '',
+      eventTime: { from: 'arrival' },
+      eventFutureMs: 86_400_000,
+      format: 'parquet',
+      compression: 'zstd',
+      directory,
+      ...job,
+    };
+  }
   return {
     folder,
     converter,
-    job: async (job) => {
-      const directory = join(folder, `job-${jobs++}`);
-      await mkdir(directory);
-      return {
-        plan: { version: 1, columns: columns({ id: INT64 }), misfit: 'reject' },
-        layout: '',
-        eventTime: { from: 'arrival' },
-        eventFutureMs: 86_400_000,
-        format: 'parquet',
-        compression: 'zstd',
-        directory,
-        ...job,
-      };
+    job: jobOf,
+    emptyFolder,
+    async parquet(plan, records, version = 1) {
+      const given = await jobOf({
+        plan: { version, misfit: 'extra', columns: plan },
+        directory: await emptyFolder(),
+      });
+      const { files } = await converter.convert(given, source(batchOf(records)));
+      return files[0]?.local ?? '';
     },
     close: async () => {
       await converter.close();

@@ -40,6 +40,8 @@ export interface CrashReport {
 
 /** How long a life may take to come to its step; a lake behind a network comes to it later. */
 const STEP_MS_MAX = { folder: 4000, bucket: 12_000 };
+/** Each step once, however busy the machine is. */
+const FIRST_STEP_MS_MAX = 60_000;
 const CLIENTS = ['a1', 'b2', 'c3', 'd4'];
 const DELIVERIES = ['hourly', 'by-client'] as const;
 const AVRO = {
@@ -159,7 +161,7 @@ async function crashOnce(
   const dice = random();
   const turn = 1 + Math.floor(random() * 4);
   const first = steps[cycle - 1];
-  if (first !== undefined) return crashAtStep(site, `${first}:1`);
+  if (first !== undefined) return crashAtStep(site, `${first}:1`, FIRST_STEP_MS_MAX);
   if (dice < 0.5) return crashAtStep(site, `${steps[Math.floor(random() * steps.length)]}:${turn}`);
   const server = await start(site);
   if (dice < 0.7) {
@@ -174,11 +176,11 @@ async function crashOnce(
 }
 
 /** The server kills itself at `<step>:<turn>`, or is killed when it has not come there in time. */
-async function crashAtStep(site: Site, at: string): Promise<string> {
+async function crashAtStep(site: Site, at: string, withinMs = STEP_MS_MAX[site.kind]): Promise<string> {
   const [step] = at.split(':');
   const server = await startOrCrash(site, { LAKEWARD_CRASH_AT: at });
   if (server === undefined) return `at ${step}`;
-  const late = await Promise.race([server.exited.then(() => false), sleep(STEP_MS_MAX[site.kind], true)]);
+  const late = await Promise.race([server.exited.then(() => false), sleep(withinMs, true)]);
   await kill(server);
   return late ? `before ${step}` : `at ${step}`;
 }

@@ -1,34 +1,17 @@
 /** Manifests of partitions: whole after a crash at every step, made when they are first wanted, and tidied. */
 import { expect, test } from 'vitest';
-import { manualClock } from '../../src/clock/manual-clock.ts';
-import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import { type LandingLog, type LandingLogOptions, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { DataFile } from '../../src/model/data-file.ts';
 import { lakePath } from '../../src/model/lake-path.ts';
-import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
+import { memoryLog } from './memory-log.ts';
 
 const HOUR_MS = 3_600_000;
 const COMMON = { eventMinMs: 0, eventMaxMs: 1, columns: [], planVersion: 1 };
 
 async function bench() {
-  const manual = manualClock({ seed: 5 });
-  const clock = { ...manual, sleep: async () => undefined };
-  const store = memoryStore({ clock, takeLocal: async (local) => new TextEncoder().encode(local) });
-  const options: LandingLogOptions = {
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    manifests: true,
-    writer: 'w',
-    lakeId: await openLake(store, { clock }),
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map(),
-    tuning: { tries: 1, sweepEveryMs: 0, checkpointEntries: 3 },
-  };
+  const { store, options: plain, later } = await memoryLog({ sweepEveryMs: 0, checkpointEntries: 3 });
+  const options: LandingLogOptions = { ...plain, manifests: true };
   const pathsOf = async (prefix: string): Promise<string[]> => (await store.list(prefix)).files.map(({ path }) => path);
   /** Rows by partition, as the newest manifests say; every file they name is there. */
   async function told(): Promise<Record<string, number>> {
@@ -43,7 +26,6 @@ async function bench() {
     }
     return rows;
   }
-  const later = (ms: number): void => manual.setNowMs(manual.nowMs() + ms);
   return { store, options, later, told, pathsOf };
 }
 

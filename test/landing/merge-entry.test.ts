@@ -1,42 +1,15 @@
 /** Merges in a landing log: the fence, what becomes of the files they replace, and what a store does that loses their files. */
 import { expect, test } from 'vitest';
-import { manualClock } from '../../src/clock/manual-clock.ts';
-import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
-import {
-  type LandedFile,
-  type LandingLog,
-  type LandingLogOptions,
-  openLandingLog,
-} from '../../src/landing/landing-log.ts';
+import { type LandedFile, type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { DataFile } from '../../src/model/data-file.ts';
-import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { memoryLog } from './memory-log.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-async function bench(tuning: object = {}) {
-  const manual = manualClock({ seed: 3 });
-  const clock = { ...manual, sleep: async () => undefined };
-  const memory = memoryStore({ clock, takeLocal: async (local) => new TextEncoder().encode(local) });
-  const store: { -readonly [K in keyof LakeStore]: LakeStore[K] } = { ...memory };
-  const options: LandingLogOptions = {
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId: await openLake(store, { clock }),
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map(),
-    tuning: { tries: 1, sweepEveryMs: 0, ...tuning },
-  };
-  const later = (ms: number): void => manual.setNowMs(manual.nowMs() + ms);
-  return { store, options, later, clock };
-}
+const bench = (tuning: object = {}) => memoryLog({ sweepEveryMs: 0, ...tuning });
 
 const COMMON = { partition: 'p', eventMinMs: 0, eventMaxMs: 1, columns: [], planVersion: 1 };
 

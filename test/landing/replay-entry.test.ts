@@ -1,32 +1,10 @@
 /** Replay entries of a landing log: the fence, checkpoints, and what a store does that loses their files. */
 import { expect, test } from 'vitest';
-import { manualClock } from '../../src/clock/manual-clock.ts';
-import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
-import { type LandingLog, type LandingLogOptions, openLandingLog } from '../../src/landing/landing-log.ts';
+import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { RejectedFile } from '../../src/model/data-file.ts';
-import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
-
-async function bench(tuning: object = {}) {
-  const clock = { ...manualClock({ seed: 3 }), sleep: async () => undefined };
-  const memory = memoryStore({ clock, takeLocal: async (local) => new TextEncoder().encode(local) });
-  const store: { -readonly [K in keyof LakeStore]: LakeStore[K] } = { ...memory };
-  const options: LandingLogOptions = {
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId: await openLake(store, { clock }),
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map(),
-    tuning: { tries: 1, ...tuning },
-  };
-  return { store, options };
-}
+import { memoryLog } from './memory-log.ts';
 
 const REASON = { code: 'not-json' as const, rows: 2 };
 const commonOf = (rows: number) => ({
@@ -72,7 +50,7 @@ const rejectedOf = async (log: LandingLog): Promise<readonly RejectedFile[]> =>
 const visible = async (store: LakeStore, prefix: string): Promise<number> => (await store.list(prefix)).files.length;
 
 test.each([1000, 1])('a reject lands once, also over a checkpoint every %i entries', async (checkpointEntries) => {
-  const { options, store } = await bench({ checkpointEntries });
+  const { options, store } = await memoryLog({ checkpointEntries });
   const log = await openLandingLog(options);
   await landRejects(log);
   await log.maintain();
@@ -95,7 +73,7 @@ test.each([1000, 1])('a reject lands once, also over a checkpoint every %i entri
 });
 
 test('a replay that loses a file is taken back whole, and its rejects can be replayed again', async () => {
-  const { options, store } = await bench({ checkpointEntries: 1 });
+  const { options, store } = await memoryLog({ checkpointEntries: 1 });
   const log = await openLandingLog(options);
   await landRejects(log);
   await log.maintain();
@@ -123,7 +101,7 @@ test('a replay that loses a file is taken back whole, and its rejects can be rep
 });
 
 test('a replay whose rejects somebody deleted too says that the rows are gone', async () => {
-  const { options, store } = await bench();
+  const { options, store } = await memoryLog();
   const log = await openLandingLog(options);
   await landRejects(log);
   const removed = await rejectedOf(log);

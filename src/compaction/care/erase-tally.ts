@@ -1,32 +1,14 @@
 /** What one pass of an erasure over the files found and did. */
-export interface EraseTally {
-  readonly searchedFiles: number;
-  readonly searchedRows: number;
-  /** Their statistics leave no room for the values. */
-  readonly prunedFiles: number;
-  /** Of format raw: nobody knows where a row ends. */
-  readonly rawFiles: number;
-  /** Files that have a column, or `_extra`, for the field. */
-  readonly fieldFiles: number;
-  readonly matchedFiles: number;
-  readonly matchedRows: number;
-  readonly rewrittenFiles: number;
-  /** With nothing left in them. */
-  readonly removedFiles: number;
-  readonly rejectedFiles: number;
-  readonly rejectedRows: number;
-  /** Rejected rows that are no JSON, so that nobody can tell whose they are. */
-  readonly unreadableRejects: number;
-  /** Replaced files that stayed for readers of a list, and go at once. */
-  readonly hastenedFiles: number;
-  /** Landed so lately that a copy may be under way: not touched yet. */
-  readonly waitingFiles: number;
-  readonly waitingRows: number;
+import type { EraseReport } from '../../ports/lake-care.ts';
+
+type Counts = Omit<EraseReport, 'kind' | 'dryRun' | 'field' | 'values' | 'missingFiles' | 'proof' | 'audit'>;
+
+export type EraseTally = Counts & {
   /** Taken by another process meanwhile: looked at again. */
   readonly again: number;
   /** Named by the log, and not in the lake. */
   readonly missing: readonly string[];
-}
+};
 
 export const NO_TALLY: EraseTally = {
   searchedFiles: 0,
