@@ -1,7 +1,7 @@
 /** Joins compaction with what delivery knows of a delivery's files: where its landing log lies, how a file is named and kept. */
 import { createCompactions, type CompactionStage, type CompactionStageRoom } from '../compaction/compactions.ts';
 import type { FileStyle } from '../compaction/room.ts';
-import { dataFileName, extensionOf } from '../delivery/file-name.ts';
+import { extensionOf, nameBehind } from '../delivery/file-name.ts';
 import { encryptedExtension, objectOf, shownFacts } from '../delivery/object-settings.ts';
 import { type LandingLogsRoom, openLogOf } from './landing-logs.ts';
 
@@ -9,8 +9,7 @@ export type CompactionPlaceOptions = Omit<CompactionStageRoom, 'lake' | 'style' 
 
 export const STYLE: FileStyle = {
   extension: (spec) => `.${extensionOf(spec.format, spec.compression)}${encryptedExtension(spec)}`,
-  name: (spec, { nonce, atMs }) =>
-    dataFileName({ delivery: spec.name, firstArrivalMs: atMs, nonce }, 0, STYLE.extension(spec).slice(1)),
+  name: (spec, { nonce, behind }) => nameBehind(behind, { delivery: spec.name, nonce }, STYLE.extension(spec).slice(1)),
   kept: (spec, file) => ({ ...shownFacts(spec, file), ...objectOf(spec, { ...file, kind: 'data' }) }),
 };
 

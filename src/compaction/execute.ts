@@ -122,7 +122,7 @@ async function stage(
   const { object, ...kept } = room.style.kept(spec, { partition, planVersion, rows, columns: merged.columns });
   const file = {
     local: merged.local,
-    name: room.style.name(spec, { nonce, atMs: Math.min(...files.map((one) => one.eventMinMs)) }),
+    name: room.style.name(spec, { nonce, behind: files.map(({ path }) => path) }),
     directory: partition === '' ? spec.prefix : `${spec.prefix}/${partition}`,
     object,
   };

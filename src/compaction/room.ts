@@ -2,6 +2,7 @@
 import type { LandingLog } from '../landing/landing-log.ts';
 import type { ColumnStatistics } from '../model/data-file.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
+import type { LakePath } from '../model/lake-path.ts';
 import type { ObjectSettings } from '../model/object-settings.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -34,8 +35,8 @@ export interface CompactionScratch {
 export interface FileStyle {
   /** What names end with that a delivery gives its files now; others are left alone. */
   extension(spec: DeliverySpec): string;
-  /** A name that no other file has. */
-  name(spec: DeliverySpec, made: { readonly nonce: string; readonly atMs: number }): string;
+  /** A name that no other file has; in order of names it comes behind those whose place the file takes. */
+  name(spec: DeliverySpec, made: { readonly nonce: string; readonly behind: readonly LakePath[] }): string;
   kept<T extends KeptFile>(spec: DeliverySpec, file: T): T & { readonly object?: ObjectSettings };
 }
 

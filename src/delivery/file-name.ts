@@ -20,6 +20,27 @@ export function dataFileName(parts: FileNameParts, n: number, extension: string)
   return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-${String(n).padStart(NUMBER_DIGITS, '0')}.${extension}`;
 }
 
+const TIMED = /-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-[A-Za-z0-9]+-\d+\.[^/]*$/;
+
+/**
+ * Of a file that takes the place of others: its name comes behind all of theirs. Whoever lists in order of names, page by page, while they
+ * are exchanged, has then either met the others or meets this one; it is visible before they go.
+ */
+export function nameBehind(
+  others: readonly string[],
+  made: Pick<FileNameParts, 'delivery' | 'nonce'>,
+  extension: string,
+): string {
+  const firstArrivalMs = 1 + Math.max(0, ...others.map(timeIn));
+  return dataFileName({ ...made, firstArrivalMs }, 0, extension);
+}
+
+/** The time in the name of a data file, epoch ms; 0 for a name of another form. */
+function timeIn(path: string): number {
+  const [, year, month, day, hour, minute, second, milli] = TIMED.exec(path) ?? [];
+  return day === undefined ? 0 : Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${milli}Z`);
+}
+
 /** The one file of rejected rows of a landing; no data file of it has this name. `mark`: the replay that left the rows there. */
 export function rejectedFileName(parts: FileNameParts, mark?: string): string {
   return `${parts.delivery}-${compactTime(parts.firstArrivalMs)}-${bareNonce(parts.nonce)}-rejected${mark === undefined ? '' : `-${mark}`}.ndjson`;

@@ -1,6 +1,12 @@
 /** Names of landed files. */
 import { expect, test } from 'vitest';
-import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from '../../src/delivery/file-name.ts';
+import {
+  dataFileName,
+  extensionOf,
+  nameBehind,
+  rejectedFileName,
+  rejectedFolder,
+} from '../../src/delivery/file-name.ts';
 
 const parts = {
   delivery: 'clicks',
@@ -11,6 +17,20 @@ const parts = {
 test('a data file says delivery, first arrival, landing and number', () => {
   expect(dataFileName(parts, 7, 'parquet')).toBe(
     'clicks-20261122T090807654Z-019aa9b212347abc8def0123456789ab-0007.parquet',
+  );
+});
+
+test('what takes the place of files comes behind them by name, again and again', () => {
+  const others = [0, 3, 1].map((ms) => `d/hour=1/${dataFileName({ ...parts, firstArrivalMs: ms }, ms, 'parquet')}`);
+  let behind = nameBehind(others, { delivery: 'clicks', nonce: 'n1' }, 'parquet');
+  expect(behind).toBe('clicks-19700101T000000004Z-n1-0000.parquet');
+  for (const nonce of ['0', '00']) {
+    const next = nameBehind([`d/hour=1/${behind}`], { delivery: 'clicks', nonce }, 'csv.gz.lwenc');
+    expect(next > behind).toBe(true);
+    behind = next;
+  }
+  expect(nameBehind(['d/other.txt', ...others], { ...parts, nonce: 'n1' }, 'csv')).toBe(
+    'clicks-19700101T000000004Z-n1-0000.csv',
   );
 });
 

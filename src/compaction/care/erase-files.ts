@@ -110,7 +110,7 @@ async function staged(room: CareRoom, at: Kept, call: CareCall): Promise<DraftFi
   const { spec, style, file, nonce, result, log } = at;
   if (result.kept === undefined) return [];
   const { local, columns, digest } = result.kept;
-  const name = room.style.name(style, { nonce, atMs: file.eventMinMs });
+  const name = room.style.name(style, { nonce, behind: [file.path] });
   if (isEncryptedName(file.path) && !isEncryptedName(name)) {
     const why = `${file.path} is encrypted, and what is left of it would not be: let '${spec.name}' encrypt until it is erased`;
     throw new LakewardError('argument-invalid', why);
