@@ -181,6 +181,12 @@ export const ERRORS = {
     retryable: false,
     meaning: 'A record with its key exceeds the limit of a record; split it or store a reference.',
   },
+  'records-damaged': {
+    status: 500,
+    retryable: true,
+    meaning:
+      'Kafka answers records whose checksum does not match, or that are none; nothing of them lands, and they are read again and again. The message names topic, partition and offset: let another replica lead the partition, or have Kafka delete what lies before the next readable record (`kafka-delete-records.sh`).',
+  },
   'registry-full': {
     status: 409,
     retryable: false,

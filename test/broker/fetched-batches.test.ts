@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fetchedShard } from '../../src/broker/kafka/fetched-batches.ts';
-import { recordSets } from '../../src/broker/kafka/record-sets.ts';
+import { verifyBatches } from '../../src/broker/kafka/checksum.ts';
+import { recordSets, stamp } from '../../src/broker/kafka/record-sets.ts';
 import { asOffset, asShard } from '../../src/model/stream.ts';
 import { recordsOf, textBatch } from './text-batch.ts';
 
@@ -89,8 +90,35 @@ test('are refused when they cannot be records, whatever they are', () => {
         for (const { keyEnds, dataEnds } of batches)
           expect([...keyEnds, ...dataEnds].every((end) => end < 100)).toBe(true);
       } catch (error) {
-        expect((error as Error).message).toBe('a record batch of Kafka cannot be taken apart');
+        expect(error).toMatchObject({ code: 'records-damaged' });
       }
     }),
+  );
+});
+
+test('are refused when a single bit of what the checksum covers is not as it was written', () => {
+  const one = { key: 'k', data: 'data' };
+  const sets = [0, 1].map(() => {
+    const [set] = recordSets([textBatch([{ ...one, shard: 3 }], 1)], 1e9).sets;
+    if (set === undefined) throw new Error('there is a set');
+    stamp(set, { producerId: 7n, producerEpoch: 0 }, 5);
+    return set.bytes;
+  });
+  const good = Buffer.concat(sets);
+  const size = sets[0]?.length ?? 0;
+  const checksumAt = 17;
+  verifyBatches(good);
+  fc.assert(
+    fc.property(
+      fc.nat({ max: 1 }),
+      fc.integer({ min: checksumAt, max: size - 1 }),
+      fc.nat({ max: 7 }),
+      (nth, at, bit) => {
+        const records = Buffer.from(good);
+        const place = nth * size + at;
+        records.writeUInt8(records.readUInt8(place) ^ (1 << bit), place);
+        expect(() => verifyBatches(records)).toThrow(expect.objectContaining({ code: 'records-damaged' }) as Error);
+      },
+    ),
   );
 });

@@ -62,6 +62,32 @@ await describeOnKafka(
       await stream.broker.close();
     });
 
+    test('that changes what Kafka answers', async () => {
+      const { broker, id } = await aStream('changed');
+      await broker.append(id, textBatch([{ shard: 1, key: 'k', data: 'as it was sent' }], Date.now()));
+      let changes = 0;
+      const change = (chunk: Buffer): Buffer => {
+        const at = chunk.indexOf('as it was');
+        if (at < 0) return chunk;
+        changes++;
+        const changed = Buffer.from(chunk);
+        changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+        return changed;
+      };
+      proxy.changeAnswers((chunk) => (changes < 2 ? change(chunk) : chunk));
+      const right = [{ shard: 1, offset: 0, key: 'k', data: 'as it was sent' }];
+      expect((await readAll(broker, id, startOf(shardCount))).records).toMatchObject(right);
+      expect(changes).toBe(2);
+      proxy.changeAnswers(change);
+      await expect(readAll(broker, id, startOf(shardCount))).rejects.toMatchObject({
+        code: 'records-damaged',
+        message: expect.stringContaining("topic 'changed', partition 1") as string,
+      });
+      proxy.changeAnswers();
+      expect((await readAll(broker, id, startOf(shardCount))).records).toMatchObject(right);
+      await broker.close();
+    });
+
     test('that stands still for some seconds', async () => {
       const stream = await aStream('frozen');
       const load = startLoad(stream.broker, stream.id, { shardCount });

@@ -1,4 +1,4 @@
-/** A TCP proxy that loses what servers answer, or ends connections, when told to. */
+/** A TCP proxy that loses or changes what servers answer, or ends connections, when told to. */
 import { createServer, connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,8 @@ export interface TcpProxy {
   readonly port: number;
   /** From now on what comes from the server is thrown away, or is passed on again. */
   loseAnswers(lose: boolean): void;
+  /** From now on what comes from the server is passed on as this makes it; as it is without. */
+  changeAnswers(change?: (chunk: Buffer) => Buffer): void;
   cutAll(): void;
   close(): Promise<void>;
 }
@@ -14,6 +16,7 @@ export interface TcpProxy {
 /** `target`: the port to connect to, asked for at each connection. */
 export async function tcpProxy(target: () => number): Promise<TcpProxy> {
   let loses = false;
+  let changed = (chunk: Buffer): Buffer => chunk;
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
     const upstream = connect(target(), '127.0.0.1');
@@ -27,7 +30,7 @@ export async function tcpProxy(target: () => number): Promise<TcpProxy> {
     for (const socket of pair) socket.on('error', end).on('close', end);
     client.on('data', (chunk) => upstream.write(chunk));
     upstream.on('data', (chunk) => {
-      if (!loses) client.write(chunk);
+      if (!loses) client.write(changed(chunk));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -39,6 +42,9 @@ export async function tcpProxy(target: () => number): Promise<TcpProxy> {
     port: (server.address() as AddressInfo).port,
     loseAnswers: (lose) => {
       loses = lose;
+    },
+    changeAnswers: (change = (chunk) => chunk) => {
+      changed = change;
     },
     cutAll,
     async close() {

@@ -7,6 +7,7 @@ import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka';
 import type { RecordBatch } from '../../model/record-batch.ts';
 import { asOffset, type Offset, type ShardIndex } from '../../model/stream.ts';
 import type { OffsetGap } from '../../ports/broker.ts';
+import { batchBytesAt, damaged, HEAD_BYTES } from './checksum.ts';
 import type { FetchedPartition } from './fetch-request.ts';
 import { type RecordCursor, recordCursor } from './record-cursor.ts';
 import { type Run, runOf } from './record-run.ts';
@@ -15,9 +16,6 @@ const COMPRESSION = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** The head of a batch up to its records; see record-sets.ts for what lies where. */
-const HEAD_BYTES = 61;
-const LENGTH_FROM = 12;
 /** Room a run begins with when it is not the first: of a compacted topic there may be many. */
 const LATER_RUN_BYTES = 4096;
 
@@ -82,12 +80,10 @@ interface Head {
 }
 
 function headAt(records: Buffer, at: number): Head {
-  const magic = records.readInt8(at + 16);
-  if (magic !== 2) throw new Error(`record format ${magic} of Kafka before 0.11 is not read`);
   const firstOffset = Number(records.readBigInt64BE(at));
   return {
     firstOffset,
-    bytes: records.readInt32BE(at + 8) + LENGTH_FROM,
+    bytes: batchBytesAt(records, at),
     attributes: records.readInt16BE(at + 21),
     end: firstOffset + records.readInt32BE(at + 23) + 1,
     firstMs: Number(records.readBigInt64BE(at + 27)),
@@ -100,7 +96,7 @@ function headAt(records: Buffer, at: number): Head {
 function plainBytes(bytes: Buffer, compression: number): Buffer {
   if (compression === 0) return bytes;
   const algorithm = compressionsAlgorithmsByBitmask[compression];
-  if (algorithm === undefined) throw new Error(`compression ${compression} is not known`);
+  if (algorithm === undefined) throw damaged(`compression ${compression} is not known`);
   return algorithm.decompressSync(bytes);
 }
 

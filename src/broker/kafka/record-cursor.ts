@@ -1,4 +1,9 @@
-/** Walks over the records of one Kafka record batch, uncompressed. Its fields tell of the record it is at. Bytes are checked, not trusted. */
+/** Walks over the records of one Kafka record batch, uncompressed. Bytes are checked, not trusted: their checksum says nothing of who made them. */
+import { damaged } from './checksum.ts';
+
+const UNREADABLE = 'they cannot be taken apart';
+
+/** Its fields tell of the record it is at. */
 export interface RecordCursor {
   readonly bytes: Buffer;
   timeDelta: number;
@@ -22,7 +27,7 @@ export function recordCursor(bytes: Buffer, count: number): RecordCursor {
     let scale = 1;
     for (;;) {
       const byte = bytes[at++];
-      if (byte === undefined || scale > Number.MAX_SAFE_INTEGER) throw damaged();
+      if (byte === undefined || scale > Number.MAX_SAFE_INTEGER) throw damaged(UNREADABLE);
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
       scale *= 0x80;
@@ -49,7 +54,7 @@ export function recordCursor(bytes: Buffer, count: number): RecordCursor {
       left--;
       const length = number();
       const end = at + length;
-      if (length < 0 || end > bytes.length) throw damaged();
+      if (length < 0 || end > bytes.length) throw damaged(UNREADABLE);
       // Attributes.
       at++;
       cursor.timeDelta = number();
@@ -60,15 +65,11 @@ export function recordCursor(bytes: Buffer, count: number): RecordCursor {
       const dataBytes = span();
       cursor.dataFrom = at - dataBytes;
       cursor.dataTo = at;
-      if (at > end) throw damaged();
+      if (at > end) throw damaged(UNREADABLE);
       // Headers are passed over.
       at = end;
       return true;
     },
   };
   return cursor;
-}
-
-function damaged(): Error {
-  return new Error('a record batch of Kafka cannot be taken apart');
 }

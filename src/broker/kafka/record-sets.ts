@@ -7,12 +7,10 @@
  *   23 last offset delta i32 · 27 first time i64 · 35 greatest time i64 · 43 producer id i64 · 51 epoch i16 · 53 first sequence i32 ·
  *   57 count i32 · 61 records: length, attributes i8, time delta, offset delta, key, data, no headers; numbers as zigzag varints
  */
-import { crc32c } from '@platformatic/kafka';
 import type { AppendBatch } from '../../model/record-batch.ts';
+import { HEAD_BYTES, LENGTH_FROM, writeChecksum } from './checksum.ts';
 
-const HEAD_BYTES = 61;
-const CRC_AT = 17;
-const CRC_FROM = 21;
+const ATTRIBUTES_AT = 21;
 
 export interface RecordSet {
   readonly partition: number;
@@ -86,7 +84,7 @@ export function stamp(
   bytes.writeBigInt64BE(producer.producerId, 43);
   bytes.writeInt16BE(producer.producerEpoch, 51);
   bytes.writeInt32BE(sequence, 53);
-  bytes.writeUInt32BE(crc32c(bytes.subarray(CRC_FROM)) >>> 0, CRC_AT);
+  writeChecksum(bytes);
 }
 
 /** Which set each record goes to, and how large the sets become. */
@@ -123,10 +121,10 @@ function planned(batches: readonly AppendBatch[], setBytesMax: number): { plans:
 
 function putHead(bytes: Buffer, { firstMs, greatestMs, count }: Growing): void {
   bytes.writeBigInt64BE(0n, 0);
-  bytes.writeInt32BE(bytes.length - 12, 8);
+  bytes.writeInt32BE(bytes.length - LENGTH_FROM, 8);
   bytes.writeInt32BE(-1, 12);
   bytes.writeInt8(2, 16);
-  bytes.writeInt16BE(0, CRC_FROM);
+  bytes.writeInt16BE(0, ATTRIBUTES_AT);
   bytes.writeInt32BE(count - 1, 23);
   bytes.writeBigInt64BE(BigInt(firstMs), 27);
   bytes.writeBigInt64BE(BigInt(greatestMs), 35);

@@ -7,6 +7,7 @@ import { isLakewardError, LakewardError } from '../../model/errors.ts';
 import type { Offset, Positions, ShardIndex, TopicIdentity } from '../../model/stream.ts';
 import { asShard } from '../../model/stream.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { verifyBatches } from './checksum.ts';
 import { type FetchedPartition, fetchFrom, type FetchPlan } from './fetch-request.ts';
 import type { KafkaClient } from './kafka-client.ts';
 import { KAFKA, kafkaReason, STALE_METADATA, unreachable } from './kafka-errors.ts';
@@ -62,6 +63,7 @@ export function topicReader(client: KafkaClient, { name, id }: TopicIdentity, pa
         if (answer.errorCode !== 0 && answer.errorCode !== KAFKA.offsetOutOfRange) {
           throw new Error(`${kafkaReason(answer.errorCode)}, partition ${shard}`);
         }
+        verifyAnswer(name, answer);
         answers.set(shard, { from, answer: answer.errorCode === KAFKA.offsetOutOfRange ? undefined : answer });
         leftBytes -= answer.records.length;
       }
@@ -80,6 +82,8 @@ export function topicReader(client: KafkaClient, { name, id }: TopicIdentity, pa
             if (tries >= ATTEMPTS) throw new Error('the cluster has no leader for a shard');
           } catch (error) {
             if (isLakewardError(error, 'broker-changed')) throw error;
+            // It may have happened on the way.
+            if (isLakewardError(error, 'records-damaged') && tries >= ATTEMPTS) throw error;
             if (tries >= ATTEMPTS) throw unreachable(`topic '${name}' cannot be read`, error);
           }
           client.reader.clearMetadata();
@@ -87,6 +91,15 @@ export function topicReader(client: KafkaClient, { name, id }: TopicIdentity, pa
         }
       }),
   };
+}
+
+function verifyAnswer(topic: string, { partition, records }: FetchedPartition): void {
+  try {
+    verifyBatches(records);
+  } catch (error) {
+    if (!isLakewardError(error, 'records-damaged')) throw error;
+    throw new LakewardError('records-damaged', `topic '${topic}', partition ${partition}: ${error.message}`);
+  }
 }
 
 /** Begins with another each time, so that none is always last. */
