@@ -18,6 +18,8 @@ const FOLLOW_EVERY_MS = 1_000;
 /** Tries of a create whose outcome stays unknown, and the pause before the second; each further pause is twice as long. */
 const CREATE_TRIES = 6;
 const CREATE_PAUSE_MS = 50;
+/** How often an edit is made anew because others were faster. */
+const EDIT_TRIES_MAX = 50;
 
 export interface CatalogOptions {
   readonly store: LakeStore;
@@ -132,6 +134,14 @@ export function createCatalog({ store, folder = 'catalog', alone = false, clock 
     }
   }
 
+  function change(base: number, edits: readonly CatalogEdit[], options: CallOptions = {}): Promise<CatalogState> {
+    const complaint = editsComplaint(edits);
+    if (complaint !== undefined) {
+      return Promise.reject(new LakewardError('argument-invalid', `the change cannot be made: ${complaint}`));
+    }
+    return inTurn(() => commit(base, edits, options));
+  }
+
   return {
     open(options = {}) {
       opened ??= load(options).catch((error: unknown) => {
@@ -152,12 +162,18 @@ export function createCatalog({ store, folder = 'catalog', alone = false, clock 
       return refreshing;
     },
     confirmedMs: () => (alone ? clock.monotonicMs() : confirmedMs),
-    change(base, edits, options = {}) {
-      const complaint = editsComplaint(edits);
-      if (complaint !== undefined) {
-        return Promise.reject(new LakewardError('argument-invalid', `the change cannot be made: ${complaint}`));
+    change,
+    async edit(make, options) {
+      for (let attempt = 1; ; attempt += 1) {
+        const before = state;
+        const edits = make(before);
+        if (edits.length === 0) return before;
+        try {
+          return await change(before.version, edits, options);
+        } catch (error) {
+          if (!isLakewardError(error, 'catalog-conflict') || attempt === EDIT_TRIES_MAX) throw error;
+        }
       }
-      return inTurn(() => commit(base, edits, options));
     },
     watch(listener) {
       // A function of its own, so that one listener may watch twice and stop once.

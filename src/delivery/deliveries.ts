@@ -12,7 +12,6 @@ import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliverie
 import type { DeliveryShare } from '../ports/processes.ts';
 import { application, parseAll } from './application.ts';
 import { completenessOf } from './completeness.ts';
-import { changeCatalog } from './catalog-change.ts';
 import {
   creation,
   declaration,
@@ -79,7 +78,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
   let unwatch: (() => void) | undefined;
 
   async function change(edit: (state: CatalogState) => readonly CatalogEdit[], call?: CallOptions): Promise<void> {
-    await changeCatalog(room.catalog, edit, call);
+    await room.catalog.edit(edit, call);
     await running.reconcile();
   }
 

@@ -5,7 +5,6 @@
 import { LakewardError } from '../model/errors.ts';
 import type { Positions } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import { changeCatalog } from './catalog-change.ts';
 import { documentOf, flushing } from './documents.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
@@ -25,7 +24,7 @@ export async function flushEverywhere(
 ): Promise<void> {
   const { name } = delivery.document.spec;
   const ends = await waitingEnds(room, delivery, call);
-  await changeCatalog(room.catalog, (state) => flushing(state, name, ends), call);
+  await room.catalog.edit((state) => flushing(state, name, ends), call);
   const { log } = await delivery.holder.open();
   const startedMs = room.clock.monotonicMs();
   let movedMs = startedMs;

@@ -13,7 +13,6 @@ import type { Clock } from '../ports/clock.ts';
 import type { Converter } from '../ports/converter.ts';
 import { planFromAvro } from '../schema/avro-plan.ts';
 import { mergePlans } from '../schema/plan-merge.ts';
-import { changeCatalog } from './catalog-change.ts';
 import { followSubject } from './followed-subject.ts';
 import type { PlanGrowth } from './plan-growth.ts';
 
@@ -52,8 +51,7 @@ export async function currentPlan(options: PlanKeeperOptions, search: PlanSearch
   if (next !== undefined && next === kept && transformsAs(kept, spec)) return kept;
   const made = await transformed(options, next ?? (await inferred(options, search)), search.signal);
   if (made.columns.length === 0) return { ...made, version: NO_COLUMNS.version };
-  const state = await changeCatalog(
-    catalog,
+  const state = await catalog.edit(
     (state) => {
       // A worker that still prepares leaves no plan behind for a delivery that is gone, or for another one.
       if (state.delivery.get(spec.name)?.createdMs !== options.createdMs) throw gone(spec.name);
@@ -83,8 +81,7 @@ async function followedPlan(
   const kept = newestPlan(catalog.read(), spec.name);
   const unchanged = kept !== undefined && same(kept.columns, ahead?.columns) && transformsAs(kept, spec);
   const made = unchanged || ahead === undefined ? kept : await transformed(options, ahead, signal);
-  const state = await changeCatalog(
-    catalog,
+  const state = await catalog.edit(
     (state) => {
       if (state.delivery.get(spec.name)?.createdMs !== createdMs) throw gone(spec.name);
       const before = state.plan.get(spec.name);

@@ -1,27 +1,7 @@
-/** Changing the catalog from what it holds: the edit is made anew whenever somebody else was faster. */
-import { LakewardError, isLakewardError } from '../model/errors.ts';
+/** Changing one stream of the catalog, and waiting for its changes. */
+import { LakewardError } from '../model/errors.ts';
 import type { StreamDocument } from '../model/stream.ts';
-import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
-
-const TRIES_MAX = 10;
-
-/** `edits` may throw to refuse; none means nothing to do. Throws `catalog-conflict` when others are faster every time. */
-export async function changeCatalog(
-  catalog: Catalog,
-  edits: (state: CatalogState) => readonly CatalogEdit[],
-): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    const state = catalog.read();
-    const wanted = edits(state);
-    if (wanted.length === 0) return;
-    try {
-      await catalog.change(state.version, wanted);
-      return;
-    } catch (error) {
-      if (!isLakewardError(error, 'catalog-conflict') || tries === TRIES_MAX) throw error;
-    }
-  }
-}
+import type { Catalog } from '../ports/catalog.ts';
 
 /** Changes one stream; gives it as it is then. `edit` gives the same document for nothing to do. Throws `stream-not-found`. */
 export async function changeStream(
@@ -30,7 +10,7 @@ export async function changeStream(
   edit: (document: StreamDocument) => StreamDocument,
 ): Promise<StreamDocument> {
   let after: StreamDocument | undefined;
-  await changeCatalog(catalog, ({ stream }) => {
+  await catalog.edit(({ stream }) => {
     const before = stream.get(name);
     if (before === undefined) throw streamNotFound(name);
     after = edit(before);

@@ -7,7 +7,6 @@ import { isLakewardError } from '../model/errors.ts';
 import type { StreamDocument, StreamId } from '../model/stream.ts';
 import type { Broker } from '../ports/broker.ts';
 import type { Catalog, CatalogEdit } from '../ports/catalog.ts';
-import { changeCatalog } from './stream-change.ts';
 
 interface DeletionRoom {
   readonly broker: Broker;
@@ -25,7 +24,7 @@ export function deletionOf({ name, id }: StreamDocument, deletedMs: number): rea
 export async function finishDeletion({ broker, catalog }: DeletionRoom, id: StreamId): Promise<void> {
   if (!catalog.read().deletion.has(id)) return;
   await broker.remove(id);
-  await changeCatalog(catalog, ({ deletion }) => (deletion.has(id) ? [{ kind: 'deletion', key: id }] : []));
+  await catalog.edit(({ deletion }) => (deletion.has(id) ? [{ kind: 'deletion', key: id }] : []));
 }
 
 /** One that fails does not keep the others from theirs. */

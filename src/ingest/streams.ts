@@ -20,7 +20,7 @@ import { resharding } from './resharding.ts';
 import type { ShardWriter } from './shard-writer.ts';
 import { shardWriter } from './shard-writer.ts';
 import { deletionOf, finishDeletion, isRefused } from './stream-deletion.ts';
-import { changeCatalog, changeStream, nextChange, streamNotFound } from './stream-change.ts';
+import { changeStream, nextChange, streamNotFound } from './stream-change.ts';
 import type { SharedStreams } from './write-lease.ts';
 import { WRITE_LEASE_MS, writeLease } from './write-lease.ts';
 
@@ -124,7 +124,7 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
       throw error;
     }
     try {
-      await changeCatalog(catalog, (state) => {
+      await catalog.edit((state) => {
         if (state.stream.has(draft.name)) refuse();
         return [{ kind: 'stream', key: draft.name, document }];
       });
@@ -193,7 +193,7 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
     },
     remove: async (name, { force }) => {
       let id: StreamId | undefined;
-      await changeCatalog(catalog, (state) => {
+      await catalog.edit((state) => {
         const document = state.stream.get(name);
         if (document === undefined) throw streamNotFound(name);
         const readers = [...state.delivery.values()].filter(({ spec }) => spec.stream === name);

@@ -50,6 +50,12 @@ export interface Catalog {
   change(base: number, edits: readonly CatalogEdit[], options?: CallOptions): Promise<CatalogState>;
 
   /**
+   * Changes what there is, whoever else does: `make` gives the edits for the newest state, and again when somebody else was faster. None
+   * means nothing to do; it may throw to refuse. Gives the state after. Throws `catalog-conflict` when others are faster every time.
+   */
+  edit(make: (state: CatalogState) => readonly CatalogEdit[], options?: CallOptions): Promise<CatalogState>;
+
+  /**
    * Asks now for changes of other processes: every change that was answered anywhere before the call is in `read()` when it resolves.
    * Throws `lake-unavailable`. Others' changes are seen without it too, within two seconds.
    */

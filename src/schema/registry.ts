@@ -4,10 +4,10 @@
  * streams carry them for longer than a subject may live.
  */
 import type { CompatibilityMode, SubjectDocument, SubjectVersion } from '../model/schema.ts';
-import { LakewardError, isLakewardError } from '../model/errors.ts';
+import { LakewardError } from '../model/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { CallOptions } from '../ports/call-options.ts';
-import type { Catalog, CatalogEdit, CatalogState } from '../ports/catalog.ts';
+import type { Catalog, CatalogEdit } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CompatibilityAnswer, RegisteredSchema, SchemaChoice, Schemas } from '../ports/schemas.ts';
 import { fingerprintOf, normalText, settledText } from './canonical-form.ts';
@@ -17,28 +17,13 @@ import { registryView, versionsOf } from './registry-view.ts';
 import { resolveKnown, resolveSchema } from './resolved-type.ts';
 import { removal } from './version-removal.ts';
 
-const TRIES_MAX = 50;
 const PRINTABLE = /^[^\p{Cc}]+$/u;
 
 export function schemaRegistry({ catalog, clock }: { readonly catalog: Catalog; readonly clock: Clock }): Schemas {
   const view = (): RegistryView => registryView(catalog.read());
 
-  /** Makes a change on the newest state, again when somebody else was faster. No edits: nothing to do. */
-  async function change(
-    edit: (view: RegistryView, state: CatalogState) => readonly CatalogEdit[],
-    call?: CallOptions,
-  ): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const state = catalog.read();
-      const edits = edit(registryView(state), state);
-      if (edits.length === 0) return;
-      try {
-        await catalog.change(state.version, edits, call?.signal === undefined ? {} : { signal: call.signal });
-        return;
-      } catch (error) {
-        if (!isLakewardError(error, 'catalog-conflict') || attempt === TRIES_MAX) throw error;
-      }
-    }
+  async function change(edit: (view: RegistryView) => readonly CatalogEdit[], call?: CallOptions): Promise<void> {
+    await catalog.edit((state) => edit(registryView(state)), call?.signal === undefined ? {} : { signal: call.signal });
   }
 
   return {

@@ -163,6 +163,25 @@ export function catalogSuite(name: string, setUp: () => Promise<CatalogFixture>)
       expect(state.stream.size).toBe(20);
     });
 
+    test('makes an edit anew on what others changed meanwhile, does nothing for none, and passes on what refuses', async () => {
+      const [one, two] = [await connect(), await connect()];
+      const retention = (catalog: Catalog): number => catalog.read().stream.get('s')?.retentionMs ?? 0;
+      await one.change(0, [setStream('s', { retentionMs: 1 })]);
+      const counting = [one, two, one, two].map((catalog) =>
+        catalog.edit(({ stream }) => [setStream('s', { retentionMs: (stream.get('s')?.retentionMs ?? 0) + 1 })]),
+      );
+      await Promise.all(counting);
+      await Promise.all([one.refresh(), two.refresh()]);
+      expect([retention(one), retention(two), one.read().version]).toEqual([5, 5, 5]);
+      expect(await one.edit(() => [])).toBe(one.read());
+      const refusal = new Error('no');
+      const refused = one.edit(() => {
+        throw refusal;
+      });
+      await expect(refused).rejects.toBe(refusal);
+      expect(one.read().version).toBe(5);
+    });
+
     test('lets one of two changes of one process win as well', async () => {
       const catalog = await connect();
       const results = await Promise.allSettled([

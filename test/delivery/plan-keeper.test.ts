@@ -49,8 +49,8 @@ describe('a plan made while its delivery', () => {
     const other = { version: 2, misfit: 'extra', columns: [] } as const;
     const overtaken: Catalog = {
       ...world.catalog,
-      async change(...given) {
-        const made = await world.catalog.change(...given);
+      async edit(...given) {
+        const made = await world.catalog.edit(...given);
         const document = { delivery: 'd', plan: other, createdMs: 0 };
         await world.catalog.change(made.version, [{ kind: 'plan', key: 'd', document }]);
         return made;
