@@ -16,6 +16,8 @@ export const EXIT = {
   findings: 4,
   /** `lake wait`: the time is over and it is not complete. */
   timeout: 5,
+  /** `lake wait`: it cannot become complete as things are; stderr says why. */
+  blocked: 6,
   /** Ended by Ctrl-C before it was done. */
   interrupted: 130,
 } as const;

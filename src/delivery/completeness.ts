@@ -1,6 +1,6 @@
 /**
  * Whether a span of time is complete in the lake, and what it holds. The landing log knows; a caller may wait for it, and is answered in any case
- * when his time is over.
+ * when his time is over, and at once when nothing is under way that could complete it.
  */
 import type { LandingLog } from '../landing/landing-log.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
@@ -13,21 +13,40 @@ const LOOK_MS = 1000;
 const PAGE_FILES = 1000;
 const TRIES_MAX = 5;
 
-/** `fresh` gives the log, read on to what others have landed. */
+export interface CompletenessRoom {
+  readonly clock: Clock;
+  readonly spec: DeliverySpec;
+  /** The log, read on to what others have landed. */
+  fresh(): Promise<LandingLog>;
+  /** What keeps the delivery from landing until an operator does something; undefined when nothing does. */
+  stopped(): Promise<Completeness['blocked']>;
+}
+
 export async function completenessOf(
-  at: { readonly clock: Clock; readonly spec: DeliverySpec; readonly fresh: () => Promise<LandingLog> },
+  at: CompletenessRoom,
   query: CompletenessQuery,
-  { waitMs = 0, signal }: CallOptions & { readonly waitMs?: number } = {},
+  { waitMs = 0, anyway = false, signal }: CallOptions & { readonly waitMs?: number; readonly anyway?: boolean } = {},
 ): Promise<Completeness> {
-  const { clock, spec, fresh } = at;
+  const { clock, spec } = at;
   const span = spanOf(spec.layout, query);
   const endMs = clock.monotonicMs() + waitMs;
   for (;;) {
-    const log = await fresh();
+    const log = await at.fresh();
     const leftMs = endMs - clock.monotonicMs();
-    if (isPassed(log, span) || leftMs <= 0) return await told(spec, { span, log }, { signal });
+    if (isPassed(log, span)) return await told(spec, { span, log }, { signal });
+    const blocked = (await at.stopped()) ?? withoutTime(log);
+    if (leftMs <= 0 || (blocked !== undefined && !anyway)) {
+      const answer = await told(spec, { span, log }, { signal });
+      return answer.complete || blocked === undefined ? answer : { ...answer, blocked };
+    }
     await clock.sleep(Math.min(LOOK_MS, leftMs), signal);
   }
+}
+
+/** Time goes on with rows. */
+function withoutTime(log: LandingLog): Completeness['blocked'] {
+  if (log.view().watermarkMs !== undefined) return undefined;
+  return { by: 'nothing-landed', message: 'no row has landed yet, so that no hour is over' };
 }
 
 function isPassed(log: LandingLog, { endsAtMs }: CompleteSpan): boolean {

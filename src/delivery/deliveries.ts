@@ -37,7 +37,7 @@ import { judgeTransform } from './spec-transform.ts';
 import { parseDeliverySpec } from './spec.ts';
 import { deliveryStatus, pendingOf, waitingEnds } from './status.ts';
 import type { Worker } from './worker.ts';
-import { hasOthers, isSharedNow, troubleAnywhere } from './others.ts';
+import { hasOthers, isSharedNow, stoppedBy, troubleAnywhere } from './others.ts';
 
 const GAUGES_MS = 15_000;
 const GAUGES_JOB = 'delivery gauges';
@@ -185,7 +185,8 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     },
     async completeness(name, query, options) {
       const { spec } = known(name).document;
-      return completenessOf({ clock: room.clock, spec, fresh: () => freshLog(name) }, query, options);
+      const stopped = () => stoppedBy(room, known(name));
+      return completenessOf({ clock: room.clock, spec, fresh: () => freshLog(name), stopped }, query, options);
     },
     async rebuildLost(name, lost, call) {
       const log = await freshLog(name);

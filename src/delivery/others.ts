@@ -1,5 +1,6 @@
 /** Other processes that land what this one lands or knows of: whether there are any, and what is wrong with them. */
 import type { DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
+import type { Completeness } from '../ports/deliveries.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { isShared, NO_SHARDS } from './work-share.ts';
@@ -31,4 +32,16 @@ export async function troubleAnywhere(
   const all = [...(worker === undefined ? [] : [worker.view()]), ...there];
   const met = all.flatMap(({ trouble, state }) => (trouble === undefined ? [] : [{ trouble, state }]));
   return met.find(({ state }) => state === 'suspended') ?? met[0];
+}
+
+/** Why a delivery lands nothing, anywhere, until an operator resumes it. */
+export async function stoppedBy(
+  room: Pick<DeliveryRoom, 'elsewhere'>,
+  delivery: Pick<RunningDelivery, 'document' | 'worker'>,
+): Promise<Completeness['blocked']> {
+  const { paused, spec } = delivery.document;
+  if (paused) return { by: 'paused', message: `it is paused; go on with lakeward delivery resume ${spec.name}` };
+  const met = await troubleAnywhere(room, delivery);
+  if (met?.state !== 'suspended') return undefined;
+  return { by: 'suspended', message: `it is suspended [${met.trouble.code}]: ${met.trouble.message}` };
 }

@@ -153,6 +153,8 @@ export interface Completeness {
   readonly bytes: number;
   /** Number of the newest entry of the landing log. */
   readonly entry: number;
+  /** Why it cannot become complete as things are, in words; present of what is not complete and does not go on by itself. */
+  readonly blocked?: { readonly by: 'paused' | 'suspended' | 'nothing-landed'; readonly message: string };
 }
 
 export interface Deliveries {
@@ -180,11 +182,14 @@ export interface Deliveries {
   setPaused(name: string, paused: boolean, options?: CallOptions): Promise<DeliveryStatus>;
   /** Live files of the lake in path order, as the landing log knows them. `prefix` narrows by path. */
   files(name: string, options?: PageOptions & { readonly prefix?: string }): Promise<Page<DataFile>>;
-  /** Answers when the span is complete, or when `waitMs` are over. Throws `argument-invalid` for a span the layout does not have. */
+  /**
+   * Answers when the span is complete, when it cannot become so as things are (unless `anyway`), or when `waitMs` are over. Throws
+   * `argument-invalid` for a span the layout does not have.
+   */
   completeness(
     name: string,
     query: CompletenessQuery,
-    options?: CallOptions & { readonly waitMs?: number },
+    options?: CallOptions & { readonly waitMs?: number; readonly anyway?: boolean },
   ): Promise<Completeness>;
   /** Removes stray stages, which upkeep does too in its time; a dry run only looks. */
   sweep(name: string, options: CallOptions & { readonly dryRun: boolean }): Promise<SweepReport>;

@@ -187,6 +187,37 @@ test('rows of a person leave every file and the rejected rows, and another look 
   expect(again.stdout).toContain('0 rows in 0 files');
 });
 
+test('rows that nobody can search are not taken for erased', { timeout: 60_000 }, async () => {
+  await post('/v1/streams', { name: 'r', shards: 1 });
+  await post('/v1/deliveries', { name: 'raw', stream: 'r', format: 'raw', layout: '', flush: { age: '1h' } });
+  await post('/v1/streams/r/records', [{ user: 'eve' }]);
+  await post('/v1/deliveries/raw/flush', {});
+  const erase = ['lake', 'erase', 'raw', '--key', 'user=eve'];
+  for (const dryRun of [['--dry-run'], []]) {
+    const left = await lakeward([...erase, ...dryRun], { url });
+    expect(left).toMatchObject({ code: 4, stderr: expect.stringContaining('NOT ERASED: 1 file of format raw') });
+    expect(left.stderr).toContain('--leave-unreadable');
+  }
+  expect(await lakeward([...erase, '--leave-unreadable'], { url })).toMatchObject({ code: 0 });
+  expect(await listed('raw')).toHaveLength(1);
+});
+
+test('who waits for an hour of a delivery that stands still is told at once why', { timeout: 60_000 }, async () => {
+  await post('/v1/streams', { name: 'w', shards: 1 });
+  await post('/v1/deliveries', { name: 'w', stream: 'w', eventTime: 'at', flush: { age: '1h' } });
+  const wait = ['lake', 'wait', 'w', '--hour', new Date(Date.now()).toISOString().slice(0, 13)];
+  const told = async (...flags: string[]) => lakeward([...wait, ...flags], { url });
+  expect(await told()).toMatchObject({ code: 6, stderr: expect.stringContaining('no row has landed yet') });
+  expect(await told('--anyway', '--timeout', '0s')).toMatchObject({ code: 5 });
+  await post('/v1/streams/w/records', rows([0]));
+  await post('/v1/deliveries/w/flush', {});
+  expect(await told('--timeout', '0s')).toMatchObject({ code: 5 });
+  await post('/v1/deliveries/w/pause', {});
+  const paused = await told('--json');
+  expect(paused).toMatchObject({ code: 6, stderr: expect.stringContaining('lakeward delivery resume w') });
+  expect(documents(paused)).toMatchObject([{ complete: false, rows: 1, blocked: { by: 'paused' } }]);
+});
+
 test('lake and log are compared: what is lost, changed or nobody’s is told, and what is deleted is not', {
   timeout: 60_000,
 }, async () => {

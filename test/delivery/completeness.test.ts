@@ -93,6 +93,27 @@ describe('a delivery', () => {
     await expect(stage.completeness('nobody', { hour })).rejects.toMatchObject({ code: 'delivery-not-found' });
   });
 
+  test('that is suspended keeps nobody waiting who does not insist', async () => {
+    const stage = await world.stage();
+    const name = 'd';
+    await stage.create(
+      stage.parse({ name, stream: 'events', format: 'ndjson', flush: { records: 1 }, rejects: { mode: 'suspend' } }),
+    );
+    await world.put(['a']);
+    await world.clock.advance(5000);
+    const query = { hour: new Date(world.clock.nowMs()).toISOString().slice(0, 13) };
+    expect((await stage.completeness(name, query)).blocked).toBeUndefined();
+    const waiting = stage.completeness(name, query, { waitMs: 3_600_000 });
+    await world.putRaw(['no JSON']);
+    await world.clock.advance(5000);
+    expect((await stage.status(name))[0]).toMatchObject({ state: 'suspended' });
+    const blocked = { by: 'suspended', message: expect.stringContaining('[row-rejected]') as string };
+    expect(await waiting).toMatchObject({ complete: false, rows: 1, blocked });
+    const insisting = stage.completeness(name, query, { waitMs: 10_000, anyway: true });
+    await world.clock.advance(11_000);
+    expect(await insisting).toMatchObject({ complete: false, blocked: { by: 'suspended' } });
+  });
+
   test('completes the last hour, and hours without rows, when its stream has fallen silent, and forgets nothing by it', async () => {
     const scheduler = triggeredScheduler();
     const stage = await world.stage({ scheduler });

@@ -15,6 +15,9 @@ export const lakeErase: Command = {
     key: { value: 'field=value', about: 'rows with this value go; with --file the field alone' },
     file: { value: 'file', about: 'values, one a line' },
     by: { value: 'who', about: 'who asks, for the record (default: the user of this machine)' },
+    'leave-unreadable': {
+      about: 'files of format raw, and rejected rows that are no JSON, stay: they are known to hold no such rows',
+    },
     'dry-run': { about: 'only counts' },
   },
   examples: [
@@ -30,7 +33,8 @@ export const lakeErase: Command = {
     const report = await careRun(call, name, order);
     if (terminal.json) terminal.document({ delivery: name, ...report });
     else tell(call, report);
-    return report.waitingRows > 0 || report.missingFiles > 0 ? EXIT.findings : EXIT.ok;
+    const isLeft = !call.flag('leave-unreadable') && report.rawFiles + report.unreadableRejects > 0;
+    return isLeft || report.waitingRows > 0 || report.missingFiles > 0 ? EXIT.findings : EXIT.ok;
   },
 };
 
@@ -51,7 +55,7 @@ async function valuesOf(file: string): Promise<readonly string[]> {
   return text.split(/\r?\n/).filter((line) => line !== '');
 }
 
-function tell({ terminal }: Invocation, report: EraseReport): void {
+function tell({ terminal, flag }: Invocation, report: EraseReport): void {
   const { matchedRows, matchedFiles, rejectedRows, proof } = report;
   const verb = report.dryRun ? 'would be erased' : 'erased';
   const rejected = rejectedRows === 0 ? '' : ` and ${plural(rejectedRows, 'rejected row')}`;
@@ -60,10 +64,10 @@ function tell({ terminal }: Invocation, report: EraseReport): void {
     terminal.data(`another look at ${plural(proof.files, 'file')} finds ${plural(proof.found, 'row')}`);
     terminal.say(`on record: ${report.audit}`);
   }
-  for (const line of remarks(report)) terminal.say(line);
+  for (const line of remarks(report, flag('leave-unreadable'))) terminal.say(line);
 }
 
-function remarks(report: EraseReport): string[] {
+function remarks(report: EraseReport, leaves: boolean): string[] {
   const lines: string[] = [];
   if (report.fieldFiles === 0) lines.push(`no file has a column '${report.field}': is it spelled so?`);
   if (report.hastenedFiles > 0) {
@@ -77,9 +81,18 @@ function remarks(report: EraseReport): string[] {
       `${plural(report.missingFiles, 'file')} of the landing log are not in the lake: see lakeward lake check`,
     );
   }
-  if (report.rawFiles > 0) lines.push(`${plural(report.rawFiles, 'file')} of format raw not searched`);
+  if (report.rawFiles > 0) {
+    const how = 'let them expire as a whole (lakeward lake expire)';
+    lines.push(
+      `NOT ERASED: ${plural(report.rawFiles, 'file')} of format raw, where nobody can tell rows apart; ${how}`,
+    );
+  }
   if (report.unreadableRejects > 0) {
-    lines.push(`${plural(report.unreadableRejects, 'rejected row')} that nobody can read: see lakeward rejected show`);
+    const how = 'look at them (lakeward rejected show), or let them expire';
+    lines.push(`NOT ERASED: ${plural(report.unreadableRejects, 'rejected row')} that nobody can read; ${how}`);
+  }
+  if (!leaves && report.rawFiles + report.unreadableRejects > 0) {
+    lines.push('when these are known to hold no such rows: --leave-unreadable');
   }
   lines.push(
     'not reached: records that are still in the stream (those that have not landed yet will land), older versions of files in a versioned bucket, backups',

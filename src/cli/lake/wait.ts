@@ -26,6 +26,7 @@ export const lakeWait: Command = {
       about: 'an hour in UTC, like 2026-01-31T10',
       accepts: { words: 'an hour like 2026-01-31T10', test: (text) => /^\d{4}-\d{2}-\d{2}T\d{2}$/.test(text) },
     },
+    anyway: { about: 'waits also while the delivery is paused or suspended, or nothing has landed' },
     timeout: { value: 'duration', about: 'gives up after that, with exit code 5 (default: never)', accepts: DURATION },
   },
   examples: [
@@ -37,7 +38,8 @@ export const lakeWait: Command = {
     const [partition, hour] = [call.option('partition'), call.option('hour')];
     if ((partition === undefined) === (hour === undefined)) throw new UsageError('give either --partition or --hour');
     const what = partition === undefined ? `hour=${hour}` : `partition=${encodeURIComponent(partition)}`;
-    const found = await waited(call, `${deliveryPath(name)}/complete?${what}`);
+    const anyway = call.flag('anyway') ? '&anyway=true' : '';
+    const found = await waited(call, `${deliveryPath(name)}/complete?${what}${anyway}`);
     if (call.terminal.json) call.terminal.document(found);
     else {
       const held = `${plural(found.rows, 'row')} in ${plural(found.files, 'file')} (${size(found.bytes)})`;
@@ -46,7 +48,10 @@ export const lakeWait: Command = {
         call.terminal.say(`its time ends at ${time(found.endsAtMs)}; the watermark is at ${time(found.watermarkMs)}`);
       }
     }
-    return found.complete ? EXIT.ok : EXIT.timeout;
+    if (found.complete) return EXIT.ok;
+    if (found.blocked === undefined || anyway !== '') return EXIT.timeout;
+    call.terminal.say(`it cannot become complete: ${found.blocked.message} (--anyway waits nevertheless)`);
+    return EXIT.blocked;
   },
 };
 
@@ -61,7 +66,8 @@ async function waited(call: Invocation, path: string): Promise<Completeness> {
     try {
       const found = await client.get<Completeness>(`${path}&waitMs=${leftMs}`, call.signal);
       met = true;
-      if (found.complete || call.clock.monotonicMs() >= endMs) return found;
+      const isBlocked = found.blocked !== undefined && !call.flag('anyway');
+      if (found.complete || isBlocked || call.clock.monotonicMs() >= endMs) return found;
     } catch (error) {
       const isAway = isLakewardError(error) && (error.code === 'server-unreachable' || error.retryable);
       if (!met || !isAway || call.clock.monotonicMs() >= endMs) throw error;

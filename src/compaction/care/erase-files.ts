@@ -38,7 +38,8 @@ export async function eraseInFile(
   call: CareCall,
 ): Promise<Partial<EraseTally>> {
   const { spec, wanted, dryRun, log } = erasure;
-  if (!mayHold(file, wanted, room.comparison(spec, file.planVersion, wanted.field))) return { prunedFiles: 1 };
+  if (!mayHold(file, wanted, room.comparison(spec, file.planVersion, wanted.field)))
+    return { prunedFiles: 1, ...found(true) };
   const rewrite = !dryRun && settled;
   return scanned(room, { ...erasure, file, rewrite }, call, async (result, style) => {
     const { rows, matched, hasField } = result;

@@ -1,6 +1,6 @@
 /** Whether an hour is complete, in the control API: asked once, or waited for a while. */
 import type { Deliveries } from '../../ports/deliveries.ts';
-import { checkNames, integerIn, textIn } from './query-value.ts';
+import { checkNames, flagIn, integerIn, textIn } from './query-value.ts';
 import type { Route } from './route.ts';
 
 const WAIT_MS_MAX = 30_000;
@@ -12,13 +12,14 @@ export function completenessRoutes(deliveries: Deliveries, closing: AbortSignal)
       method: 'GET',
       path: '/v1/deliveries/:name/complete',
       handle: async ({ parameters, query, signal }) => {
-        checkNames(Object.keys(query), ['partition', 'hour', 'waitMs']);
+        checkNames(Object.keys(query), ['partition', 'hour', 'waitMs', 'anyway']);
         const asked = { partition: textIn(query, 'partition'), hour: textIn(query, 'hour') };
         const waitMs = integerIn(query, { name: 'waitMs', fallback: 0, min: 0, max: WAIT_MS_MAX });
+        const anyway = flagIn(query, 'anyway');
         const either = AbortSignal.any([signal, closing]);
         const name = parameters['name'] ?? '';
         try {
-          return { body: await deliveries.completeness(name, asked, { waitMs, signal: either }) };
+          return { body: await deliveries.completeness(name, asked, { waitMs, anyway, signal: either }) };
         } catch (error) {
           if (!closing.aborted) throw error;
           return { body: await deliveries.completeness(name, asked, { signal }) };

@@ -43,3 +43,10 @@ export function textIn(query: Readonly<Record<string, string>>, name: string): s
   const text: unknown = query[name];
   return typeof text === 'string' && text !== '' ? text : undefined;
 }
+
+/** `true` or `false` of the query, false when it is left out. Throws `argument-invalid`. */
+export function flagIn(query: Readonly<Record<string, string>>, name: string): boolean {
+  const text = query[name] ?? 'false';
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new LakewardError('argument-invalid', `${name} is true or false`);
+}
