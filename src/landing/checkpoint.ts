@@ -10,6 +10,7 @@ import type { LakePath } from '../model/lake-path.ts';
 import type { PartReference } from './file-list.ts';
 import { EMPTY_STATE, type LandingState, type OpenPartition } from './fold.ts';
 import type { KnownKeys } from './known-keys.ts';
+import type { HeldFile } from './live-files.ts';
 import { numberOf } from './paths.ts';
 import { type HighTable, highTable, moveHighs } from './shard-highs.ts';
 import { again, type LandingRoom } from './room.ts';
@@ -40,6 +41,8 @@ type Stored = Checkpoint & {
   readonly condemned: readonly string[];
   readonly known?: KnownKeys;
   readonly open: Readonly<Record<string, OpenPartition>>;
+  /** Absent when there are none. */
+  readonly held?: readonly HeldFile[];
   /** Absent in checkpoints of earlier versions, and when nothing leaves. */
   readonly leaving?: Readonly<Record<string, number>>;
 };
@@ -67,6 +70,10 @@ export async function writeCheckpoint(
     condemned: state.condemned,
     ...(hasKeys(state) ? { known: state.known } : {}),
     open: Object.fromEntries(state.open),
+    // A checkpoint is of published files.
+    ...(state.held.size === 0
+      ? {}
+      : { held: [...state.held.values()].map((file) => ({ publishedMs: checkpoint.timeMs, ...file })) }),
     ...(state.leaving.size === 0 ? {} : { leaving: Object.fromEntries(state.leaving) }),
   };
   const bytes = new TextEncoder().encode(JSON.stringify(stored));
@@ -141,6 +148,7 @@ export function parseCheckpoint(bytes: Uint8Array, path: string): { checkpoint: 
     condemned: stored.condemned,
     known: stored.known ?? EMPTY_STATE.known,
     open: new Map(Object.entries(stored.open)),
+    held: new Map((stored.held ?? []).map((file) => [file.file.path, file])),
     leaving: new Map(Object.entries(stored.leaving ?? {})),
     headMs: timeMs,
   };

@@ -60,6 +60,8 @@ export interface MergeDraft {
   readonly after: MergedRows;
   /** The removed files stay until then, epoch ms. */
   readonly keepMs?: number;
+  /** The removed files are held ones. */
+  readonly released?: true;
 }
 
 /** Rows that leave on purpose: whole files, or files whose other rows are in `files` and `rejected`. */
@@ -99,7 +101,7 @@ export function dropOf({ cause, removed, removedRejected, files, rejected, haste
   };
 }
 
-export function mergeOf({ removed, files, before, after, keepMs }: MergeDraft): EntryBody {
+export function mergeOf({ removed, files, before, after, keepMs, released }: MergeDraft): EntryBody {
   const rows = (all: readonly { readonly rows: number }[]): number => all.reduce((sum, file) => sum + file.rows, 0);
   const equal = before.rows === after.rows && before.checksum === after.checksum;
   if (!equal || removed.length === 0 || rows(removed) !== before.rows || rows(files) !== after.rows) {
@@ -114,6 +116,7 @@ export function mergeOf({ removed, files, before, after, keepMs }: MergeDraft): 
     rejected: [],
     merged: before,
     ...(keepMs === undefined ? {} : { keepMs }),
+    ...(released === undefined ? {} : { released }),
   };
 }
 

@@ -126,6 +126,8 @@ export type EntryBody =
       readonly merged?: MergedRows;
       /** The removed files stay until then, epoch ms, for readers who go by a list of ours; absent: they go at publishing. */
       readonly keepMs?: number;
+      /** Present when held rows are merged into files that readers see: they reopen their partitions. */
+      readonly released?: true;
       /** Present when the added files hold fewer rows than the removed. */
       readonly dropped?: DroppedRows;
       /** Files that left before and stayed for readers: they go now. */
@@ -324,6 +326,7 @@ const KINDS: Readonly<Record<Entry['kind'], Readonly<Record<string, Check>>>> = 
     keepMs: optional(isTime),
     dropped: optional(isDropped),
     hastened: optional(listOf(isPath)),
+    released: optional((value) => value === true),
     repair: (value) => typeof value === 'boolean',
     removed: listOf(isPath),
     files: listOf(isFile),

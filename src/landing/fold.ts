@@ -3,10 +3,18 @@
  * adds one entry. No I/O, no clock: two processes that read the same entries hold the same state, whatever they did before.
  */
 import { asOffset, asShard, type Offset, type Positions, type ShardIndex } from '../model/stream.ts';
-import { type DroppedRows, type Entry, type EntryBody, type LandedPart, removedPaths } from './entry.ts';
+import {
+  type DroppedRows,
+  type Entry,
+  type EntryBody,
+  type EntryFile,
+  type LandedPart,
+  removedPaths,
+} from './entry.ts';
 import { countLanding, countReplay, NO_REJECTS, type RejectCounts, rowsOf } from './reject-counts.ts';
 import { forgetLast, type KnownKeys, NO_KEYS, remember } from './known-keys.ts';
 import { type LiveFiles, moveFiles } from './live-files.ts';
+import { isHeld } from './paths.ts';
 import { moveHighs, type ShardHighs } from './shard-highs.ts';
 
 /** Condemned nonces remembered; an older one can only meet stages that are gone, which is repaired as a loss. */
@@ -113,6 +121,7 @@ export const EMPTY_STATE: LandingState = {
   open: new Map(),
   closed: [],
   reopened: [],
+  held: new Map(),
   leaving: new Map(),
   touched: new Map(),
   headMs: 0,
@@ -132,7 +141,8 @@ export function valid(
   inCheckpoint: InCheckpoint = () => false,
 ): boolean {
   if (state.condemned.includes(entry.nonce)) return false;
-  const live = (path: string): boolean => state.added.has(path) || (!state.removed.has(path) && inCheckpoint(path));
+  const live = (path: string): boolean =>
+    state.added.has(path) || state.held.has(path) || (!state.removed.has(path) && inCheckpoint(path));
   switch (entry.kind) {
     case 'open':
       return state.n === -1;
@@ -179,7 +189,7 @@ export function fold(state: LandingState, entry: Entry): LandingState {
     case 'undo':
       return foldUndo(next, entry);
     case 'replace':
-      return countDropped(next, entry.dropped, 1);
+      return countDropped(foldReleased(next, entry), entry.dropped, 1);
     case 'sweep':
       return { ...next, condemned: [...state.condemned, ...entry.nonces].slice(-CONDEMNED_MAX) };
     case 'gap':
@@ -230,6 +240,15 @@ function foldAppend(state: LandingState, entry: Entry & { kind: 'append' }): Lan
     },
   };
   return closePartitions(landed, entry);
+}
+
+/** Held rows come to be seen: their partitions are other than they were. */
+function foldReleased(state: LandingState, entry: Entry & { kind: 'replace' }): LandingState {
+  return entry.released === undefined ? state : { ...state, reopened: reopenPartitions(state, entry) };
+}
+
+function shown(files: readonly EntryFile[]): readonly EntryFile[] {
+  return files.filter(({ path }) => !isHeld(path));
 }
 
 /** Rows that were rejected before count as landed; how many were rejected over the delivery's life stays. */
@@ -315,8 +334,9 @@ function reopenPartitions(
 
 function closePartitions(state: LandingState, entry: Entry & { kind: 'append' }): LandingState {
   const before = state.watermarkMs ?? Number.NEGATIVE_INFINITY;
-  const open = openPartitions(state, entry.files, 1);
-  const reopened = reopenPartitions(state, entry);
+  const files = shown(entry.files);
+  const open = openPartitions(state, files, 1);
+  const reopened = reopenPartitions(state, { n: entry.n, files });
   const watermarkMs = Math.max(before, entry.watermarkMs ?? before);
   const closed = [...state.closed];
   for (const [partition, held] of open) {

@@ -86,7 +86,8 @@ export async function checkpointFiles(
   removed: readonly string[],
   call?: CallOptions,
 ): Promise<InCheckpoint> {
-  if (removed.every((path) => view.state.added.has(path))) return () => false;
+  const { added, held } = view.state;
+  if (removed.every((path) => added.has(path) || held.has(path))) return () => false;
   const paths = await pathsOfParts(room, view.checkpoint?.parts ?? [], call);
   return (path) => paths.has(path);
 }

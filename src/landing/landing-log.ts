@@ -30,7 +30,7 @@ import {
 import type { EntryBody } from './entry.ts';
 import { type FileQuery, pageOfFiles } from './file-list.ts';
 import type { LandingState, Totals } from './fold.ts';
-import type { Leaving, LiveFile } from './live-files.ts';
+import type { HeldFile, Leaving, LiveFile } from './live-files.ts';
 import { type KeysToWrite, readKeyFile, writeKeyFile } from './key-files.ts';
 import type { KeyFile, KnownKeys } from './known-keys.ts';
 import { checkLake } from './lake-identity.ts';
@@ -85,7 +85,10 @@ export interface LandingView {
   readonly planVersion: number;
   readonly totals: Totals;
   readonly rejects: RejectCounts;
+  /** Data files that readers see. */
   readonly liveFiles: number;
+  /** Late rows that no reader sees yet, oldest first. */
+  readonly held: readonly HeldFile[];
   readonly watermarkMs?: number;
   readonly highs: ShardHighs;
   /** The watermark cut down to a full hour: every hour before it is closed. */
@@ -109,7 +112,7 @@ export interface LandingLog {
   /** The content of a file of event ids. Throws `lake-unavailable` when it is gone or damaged. */
   readKeys(file: KeyFile, call?: CallOptions): Promise<Uint8Array>;
   /**
-   * Makes the entry and publishes its files. committed: visible. superseded: another writer was first (or a sweep condemned the
+   * Makes the entry and publishes its files. committed: visible, but for those that are held. superseded: another writer was first (or a sweep condemned the
    * nonce); the stages are discarded and the view is new. Throws `lake-unavailable` with the outcome open: the same draft may be
    * committed again, or the log opened anew. Throws `incarnation-mismatch`, `stage-lost`, `landing-log-damaged`.
    */
@@ -146,6 +149,8 @@ export interface LandingLog {
   rebuildLost(lost: ReadonlySet<string>, call?: CallOptions): Promise<readonly LakePath[]>;
   /** Files that left and may still be there, with the time they are to go, epoch ms. */
   leaving(): Leaving;
+  /** Where files of late rows are held: a data file staged to a folder below it, named as in the lake, is not seen until it is merged. */
+  readonly heldFolder: string;
   /** Reads on to what other processes have landed since. Throws as `commit`. */
   refresh(call?: CallOptions): Promise<void>;
   /** Live data files in path order. */
@@ -252,6 +257,7 @@ function landingLog(session: Session): LandingLog {
     dropMarkers: (isOver, call) => dropMarkers(room, isOver, call),
     rebuildLost: (lost, call) => exclusively(() => rebuildLost(session, lost, call)),
     leaving: () => seen(session).state.leaving,
+    heldFolder: room.paths.held,
     eachFile: (visit, call) =>
       exclusively(async () => {
         await showFiles(room, await refreshed(session, call), visit, call);
@@ -302,7 +308,8 @@ function roomOf(options: LandingLogOptions): LandingRoom {
 }
 
 function viewOf(state: LandingState): LandingView {
-  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, highs, lastLandedMs, known } = state;
+  const { n, positions, planVersion, totals, rejects, liveFiles, watermarkMs, highs, lastLandedMs, known, held } =
+    state;
   return {
     entry: n,
     positions,
@@ -310,6 +317,7 @@ function viewOf(state: LandingState): LandingView {
     totals,
     rejects,
     liveFiles,
+    held: [...held.values()],
     highs,
     known,
     ...(watermarkMs === undefined ? {} : { watermarkMs, closedThroughMs: Math.floor(watermarkMs / HOUR_MS) * HOUR_MS }),

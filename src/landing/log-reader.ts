@@ -3,7 +3,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { DataFile, RejectedFile } from '../model/data-file.ts';
 import { eachFile } from './file-list.ts';
 import { followLog, loadLog, type LogView } from './follow.ts';
-import type { Leaving, LiveFile } from './live-files.ts';
+import type { HeldFile, Leaving, LiveFile } from './live-files.ts';
 import type { LandingRoom } from './room.ts';
 
 export interface LandedFile {
@@ -22,13 +22,19 @@ export interface SetAsideFile {
   readonly settled: boolean;
 }
 
-export type FilesCall = CallOptions & { readonly setAside?: (rejected: SetAsideFile) => void };
+export type FilesCall = CallOptions & {
+  readonly setAside?: (rejected: SetAsideFile) => void;
+  /** Files of late rows that no reader sees yet. */
+  readonly held?: (held: LandedFile) => void;
+};
 
 /** Reads a log and never finishes anything of it: the newest entry may be on its way, or lack a file that the store lost. */
 export interface LogReader {
   /** Reads on first. */
   eachFile(visit: (landed: LandedFile) => void, call?: FilesCall): Promise<void>;
   leaving(): Leaving;
+  /** Where files of late rows are held. */
+  readonly heldFolder: string;
 }
 
 export async function logReader(room: LandingRoom, call?: CallOptions): Promise<LogReader> {
@@ -39,6 +45,7 @@ export async function logReader(room: LandingRoom, call?: CallOptions): Promise<
       await showFiles(room, view, visit, its);
     },
     leaving: () => view.state.leaving,
+    heldFolder: room.paths.held,
   };
 }
 
@@ -49,12 +56,14 @@ export async function showFiles(
   call?: FilesCall,
 ): Promise<void> {
   const cutMs = room.clock.nowMs() - room.tuning.copyMaxMs;
-  const show = (live: LiveFile): void => {
+  const show = (live: LiveFile | HeldFile): void => {
     const { publishedMs = Number.POSITIVE_INFINITY } = live;
     const settled = publishedMs <= cutMs;
     if (live.kind === 'rejected') call?.setAside?.({ file: live.file, publishedMs, settled });
+    else if (live.kind === 'held') call?.held?.({ file: live.file, publishedMs, settled, open: false });
     else visit({ file: live.file, publishedMs, settled, open: state.open.has(live.file.partition) });
   };
+  for (const held of state.held.values()) show(held);
   const { parts = [], timeMs = 0 } = checkpoint ?? {};
   await eachFile(room, { state, parts, partsMs: timeMs }, show, call);
 }

@@ -24,6 +24,8 @@ export interface LandingPaths {
   readonly markers: string;
   reopened(partition: string, n: number): LakePath;
   readonly reopenings: string;
+  /** Late rows that are held; below it lie folders as in the lake. */
+  readonly held: string;
   /** The files of a partition as of an entry. */
   manifest(partition: string, n: number): LakePath;
   readonly manifests: string;
@@ -43,6 +45,7 @@ export function landingPaths(folder: string): LandingPaths {
   const markers = `${top}/complete/`;
   const reopenings = `${top}/reopened/`;
   const manifests = `${top}/manifest/`;
+  const held = `${top}/held/`;
   const number = (n: number): string => String(n).padStart(DIGITS, '0');
   return {
     entry: (n) => lakePath(`${entries}${number(n)}.json`),
@@ -59,6 +62,7 @@ export function landingPaths(folder: string): LandingPaths {
     markers,
     reopened: (partition, n) => lakePath(`${reopenings}${partition}/${number(n)}.json`),
     reopenings,
+    held,
     manifest: (partition, n) => lakePath(`${manifests}${partition === '' ? '' : `${partition}/`}${number(n)}.json`),
     manifests,
     manifested: lakePath(`${top}/manifest.json`),
@@ -68,6 +72,11 @@ export function landingPaths(folder: string): LandingPaths {
       return marker.slice(top.length, Math.max(top.length, marker.lastIndexOf('/')));
     },
   };
+}
+
+/** Whether a data file is held: it lies where no reader looks. */
+export function isHeld(path: string): boolean {
+  return path.startsWith(`${SYSTEM_FOLDER}/`);
 }
 
 /** The number in the name of an entry or checkpoint, undefined for any other file. */
