@@ -3,7 +3,7 @@
  * visible, a record becomes visible twice, an entry is made before the one before it is published. It can also lose a stage.
  */
 import { addedFiles, type Entry, parseEntry, removedPaths } from '../../src/landing/entry.ts';
-import { numberOf } from '../../src/landing/paths.ts';
+import { isHeld, numberOf } from '../../src/landing/paths.ts';
 import type { LakePath } from '../../src/model/lake-path.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
 import { idsOf } from './simulation.ts';
@@ -45,6 +45,11 @@ export function watched(inner: LakeStore, loses: () => boolean, seen?: Set<strin
     if (entry.kind === 'replace' && entry.merged !== undefined)
       seen?.add(entry.keepMs === undefined ? 'merge' : 'merge, inputs stay');
     if (entry.kind === 'undo' && entry.reinstated !== undefined) seen?.add('merge undone');
+    const isRelease = entry.kind === 'replace' && entry.released === true;
+    if (isRelease) seen?.add('release');
+    const undoes = entry.kind === 'undo' && before?.kind === 'replace' && before.released === true;
+    if (undoes) seen?.add('release undone');
+    if (entry.kind === 'append' && addedFiles(entry).some(({ path }) => isHeld(path))) seen?.add('held');
     for (const { path } of addedFiles(entry)) named.add(path);
   }
 

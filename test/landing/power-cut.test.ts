@@ -58,6 +58,7 @@ async function runSeed(seed: number, rules?: Partial<LandingRules>, bend: Bend =
     workers: 2,
     shards: [5, 3],
     lossy: false,
+    holds: seed % 2 === 0,
     open: (actor) =>
       openFileStore({ folder: '/lake', clock, fileSystem: bend(asTurns(disk, world, actor, diskBudget)) }),
     onlooker: () => openFileStore({ folder: '/lake', clock, fileSystem: disk }),

@@ -27,6 +27,7 @@ async function runSeed(seed: number, rules?: Partial<LandingRules>): Promise<voi
     workers: 2 + (seed % 2),
     shards: [9, 6],
     lossy: budget.losses > 0,
+    holds: seed % 2 === 0,
     resends: ([undefined, 'narrow', 'wide'] as const)[seed % 3],
     open: async (actor) => faultyStore(store, world, actor),
     onlooker: async () => memory,
@@ -52,10 +53,13 @@ describe('landing through crashes, sleeps, lost and late answers', () => {
     expect([...seen].sort()).toEqual([
       'append',
       'emptied',
+      'held',
       'merge',
       'merge undone',
       'merge, inputs stay',
       'open',
+      'release',
+      'release undone',
       'replace',
       'replay',
       'sweep',
@@ -91,6 +95,11 @@ describe('landing through crashes, sleeps, lost and late answers', () => {
     [
       'lets files be merged that were merged before',
       { valid: (state, entry, ...rest) => entry.kind === 'replace' || valid(state, entry, ...rest) },
+      /visible twice|no entry names/,
+    ],
+    [
+      'lets held rows be released that were released before',
+      { valid: (state, entry, ...rest) => ('released' in entry && entry.released) || valid(state, entry, ...rest) },
       /visible twice|no entry names/,
     ],
     ['does not publish the newest entry before the next', { helpsNewest: false }, /is visible$/m],

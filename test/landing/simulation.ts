@@ -26,6 +26,8 @@ export interface Simulation {
   readonly lossy: boolean;
   /** Whether records tell of events by id, some of them again, and duplicates are dropped. */
   readonly resends?: Resends | undefined;
+  /** Whether late rows may be held. */
+  readonly holds?: boolean;
   /** The lake as one process sees it. */
   open(actor: Actor): Promise<LakeStore>;
   /** The lake as an onlooker sees it, without faults. */
@@ -86,12 +88,14 @@ async function work(simulation: Simulation, actor: Actor): Promise<void> {
         await landOnce(simulation, actor, log);
         if (world.chance(0.3)) await replayOnce(simulation, actor, { log, store });
         if (world.chance(0.3)) await mergeOnce(simulation, actor, { log, store });
+        if (simulation.holds === true && world.chance(0.2)) await releaseOnce(simulation, actor, { log, store });
         if (world.chance(0.5)) await log.maintain();
       }
       for (let left = 2; left > 0; left--) {
         await replayOnce(simulation, actor, { log, store });
         await mergeOnce(simulation, actor, { log, store });
       }
+      await releaseOnce(simulation, actor, { log, store });
       // What stays for a while is gone at the end.
       while (actor.name === 'last' && world.clock.nowMs() <= (keptUntilMs.get(world) ?? 0)) await log.maintain();
       if (actor.name === 'last') await log.maintain();
@@ -127,6 +131,10 @@ interface Made {
   readonly ranges: Map<ShardIndex, { from: Offset; to: Offset }>;
 }
 
+/** The watermark of every landing, and when partitions end: the first is closed by the first landing. */
+const WATERMARK_MS = 500;
+const endOf = (key: string): number => (key === 'hour=0' ? 400 : 1000);
+
 /** Record `shard:offset` lies in partition offset % 3, of which the last is of rejected rows. */
 function makeRange(ranges: Made['ranges'], sieve?: Sieve): Made {
   const parts = new Map<string, string[]>();
@@ -145,11 +153,11 @@ async function stageAll(
   simulation: Simulation,
   actor: Actor,
   stage: LostFiles['stage'],
-  given: { nonce: string; files: Made['files'] },
+  given: { nonce: string; files: Made['files']; folder?: (key: string) => string | undefined },
 ): Promise<Pick<Parameters<LandingLog['commit']>[0], 'files' | 'rejected'>> {
   const staged = await Promise.all(
     given.files.map(async ({ key, ids }) => {
-      const directory = key === 'rejected' ? '_rejected/d' : `d/${key}`;
+      const directory = given.folder?.(key) ?? (key === 'rejected' ? '_rejected/d' : `d/${key}`);
       const local = await simulation.local(actor, JSON.stringify(ids));
       const handle = await stage({ local, name: `${given.nonce}-${key}.json`, directory });
       return { key, ids, handle };
@@ -171,7 +179,7 @@ async function stageAll(
         planVersion: 1,
         closedBecause: 'age' as const,
         columns: [],
-        closesAtMs: 1000,
+        closesAtMs: endOf(file.key),
       })),
     rejected: staged
       .filter(({ key }) => key === 'rejected')
@@ -191,9 +199,14 @@ async function landOnce(simulation: Simulation, actor: Actor, log: LandingLog): 
   const { known } = log.view();
   const sieve = await sieveFor(simulation, log);
   const { files } = makeRange(ranges, sieve);
-  const staged = await stageAll(simulation, actor, (file) => log.stage(nonce, file), { nonce, files });
+  const { watermarkMs = 0 } = log.view();
+  const holds = simulation.holds === true && world.chance(0.7);
+  const folder = (key: string): string | undefined =>
+    holds && key !== 'rejected' && endOf(key) <= watermarkMs ? `${log.heldFolder}d/${key}` : undefined;
+  const staged = await stageAll(simulation, actor, (file) => log.stage(nonce, file), { nonce, files, folder });
   const keys = await writeKeys(log, sieve?.keys(nonce, known.last));
-  const draft = { nonce, ranges, planVersion: 1, ...staged, extraRows: 0, lateRows: 0, watermarkMs: 500, ...keys };
+  const counts = { extraRows: 0, lateRows: 0, watermarkMs: WATERMARK_MS };
+  const draft = { nonce, ranges, planVersion: 1, ...staged, ...counts, ...keys };
   try {
     await log.commit(draft);
   } catch (error) {
@@ -265,6 +278,36 @@ async function mergeOnce(
     if (settled && file.partition === partition && world.chance(0.7)) removed.push(file);
   });
   if (removed.length < 2) return;
+  const keepMs = world.chance(0.4) ? world.clock.nowMs() + Math.floor(world.random() * 1000) : undefined;
+  if (keepMs !== undefined) keptUntilMs.set(world, Math.max(keepMs, keptUntilMs.get(world) ?? 0));
+  const how = keepMs === undefined ? {} : { keepMs };
+  await mergeFiles(simulation, actor, { log, store }, { partition, removed, how });
+}
+
+/** Merges all held files of a partition into one that readers see. */
+async function releaseOnce(
+  simulation: Simulation,
+  actor: Actor,
+  at: { log: LandingLog; store: LakeStore },
+): Promise<void> {
+  const parts = Map.groupBy(at.log.view().held, ({ file }) => file.partition);
+  for (const [partition, held] of parts) {
+    const how = { released: true as const };
+    await mergeFiles(simulation, actor, at, { partition, removed: held.map(({ file }) => file), how });
+  }
+}
+
+async function mergeFiles(
+  simulation: Simulation,
+  actor: Actor,
+  { log, store }: { log: LandingLog; store: LakeStore },
+  merge: {
+    partition: string;
+    removed: readonly DataFile[];
+    how: { readonly keepMs?: number; readonly released?: true };
+  },
+): Promise<void> {
+  const { partition, removed, how } = merge;
   const ids: string[] = [];
   for (const { path } of removed) {
     const bytes = await store.read(path);
@@ -276,8 +319,6 @@ async function mergeOnce(
   const content = await simulation.local(actor, JSON.stringify(ids));
   const handle = await log.stage(nonce, { local: content, name: `${nonce}-merged.json`, directory: `d/${partition}` });
   const made = { rows: ids.length, checksum: [...ids].sort().join() };
-  const keepMs = world.chance(0.4) ? world.clock.nowMs() + Math.floor(world.random() * 1000) : undefined;
-  if (keepMs !== undefined) keptUntilMs.set(world, Math.max(keepMs, keptUntilMs.get(world) ?? 0));
   const common = {
     partition,
     eventMinMs: 0,
@@ -285,6 +326,7 @@ async function mergeOnce(
     planVersion: 1,
     closedBecause: 'merge' as const,
     columns: [],
+    ...(how.released === undefined ? {} : { closesAtMs: endOf(partition) }),
   };
   await log.commitMerge({
     nonce,
@@ -292,7 +334,7 @@ async function mergeOnce(
     files: [{ ...common, rows: ids.length, bytes: handle.bytes, handle }],
     before: made,
     after: made,
-    ...(keepMs === undefined ? {} : { keepMs }),
+    ...how,
   });
 }
 
@@ -306,7 +348,9 @@ async function rebuild(
   const { resends } = simulation;
   const before = resends && (await sieveOf(resends, lost.dedupe?.files ?? [], (file) => lost.keys(file)));
   const files = makeRange(new Map(lost.ranges), before).files.filter(({ key }) => keys.has(key));
-  return stageAll(simulation, actor, (file) => lost.stage(file), { nonce: lost.nonce, files });
+  const paths = new Map(lost.files.map(({ partition, path }) => [partition, path]));
+  const folder = (key: string): string | undefined => paths.get(key)?.replace(/\/[^/]*$/, '');
+  return stageAll(simulation, actor, (file) => lost.stage(file), { nonce: lost.nonce, files, folder });
 }
 
 /** Every record is in exactly one visible file, of data or of rejected rows, unless its event has landed as another record. */
@@ -327,6 +371,8 @@ async function judge(simulation: Simulation): Promise<void> {
       after = page.next;
     }
   }
+  const [held] = (await store.list('_lakeward/d/held/')).files;
+  if (held !== undefined) throw new Error(`${held.path} is held, and all was released`);
   const { resends } = simulation;
   const data = [...visible].filter(([, path]) => path.startsWith('d/')).map(([id]) => id);
   const isDuplicate = resends === undefined ? () => false : judgeEvents(resends, data);

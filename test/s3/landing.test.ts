@@ -96,6 +96,7 @@ async function inTurns(
     workers: 2 + (seed % 2),
     shards: [6, 4],
     lossy: false,
+    holds: seed % 2 === 0,
     open: async (actor) => createS3Store({ ...place, connection: asTurns(lake.connection, world, actor, onTurn) }),
     onlooker: async () => strangersView(lake.s3, lake.bucket, prefix),
     local: async (_actor, content) => lake.local(content),
