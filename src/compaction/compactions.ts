@@ -8,6 +8,7 @@ import type { Catalog } from '../ports/catalog.ts';
 import type { CompactionRun, Compactions, CompactionStatus } from '../ports/compactions.ts';
 import type { Job, Scheduler } from '../ports/scheduler.ts';
 import { type CompactionMetrics, compactionMetrics } from './metrics.ts';
+import { readRun, saveRun } from './last-run.ts';
 import { planMerges } from './plan.ts';
 import type { CompactionRoom } from './room.ts';
 import { runCompaction } from './run.ts';
@@ -33,7 +34,8 @@ interface Compacted {
   readonly everyMs: number;
   readonly metrics: CompactionMetrics;
   readonly stubborn: Set<string>;
-  last: CompactionRun | undefined;
+  /** The newest run of this process, when the lake could not take what it did. */
+  unsaved: CompactionRun | undefined;
   /** Begun by an operator here. */
   begun: Promise<void> | undefined;
 }
@@ -72,7 +74,10 @@ export function createCompactions(room: CompactionStageRoom): CompactionStage {
         if (!asked && !isWithin(rule.window, clock.nowMs())) return;
         if (asked) its.stubborn.clear();
         const { metrics, stubborn } = its;
-        its.last = await runCompaction({ room, spec, rule, metrics, stubborn, signal, report });
+        const done = await runCompaction({ room, spec, rule, metrics, stubborn, signal, report });
+        its.unsaved = done;
+        await saveRun(room.lake, delivery, done);
+        its.unsaved = undefined;
       },
     };
   }
@@ -90,7 +95,7 @@ export function createCompactions(room: CompactionStageRoom): CompactionStage {
     for (const [delivery, everyMs] of wanted) {
       if (known.has(delivery)) continue;
       const metrics = compactionMetrics(room.telemetry, delivery);
-      const its: Compacted = { everyMs, metrics, stubborn: new Set(), last: undefined, begun: undefined };
+      const its: Compacted = { everyMs, metrics, stubborn: new Set(), unsaved: undefined, begun: undefined };
       known.set(delivery, its);
       scheduler.add(jobOf(delivery, its));
     }
@@ -108,12 +113,10 @@ export function createCompactions(room: CompactionStageRoom): CompactionStage {
     const its = known.get(delivery);
     const told = its === undefined ? undefined : await scheduler.progress(jobName(delivery));
     const running = told ?? (its?.begun === undefined ? undefined : { share: 0, text: 'begins' });
-    return {
-      delivery,
-      rule,
-      ...(running === undefined ? {} : { running }),
-      ...(its?.last === undefined ? {} : { last: its.last }),
-    };
+    const saved = await readRun(room.lake, delivery);
+    const { unsaved = saved } = its ?? {};
+    const last = (saved?.startedMs ?? 0) > (unsaved?.startedMs ?? 0) ? saved : unsaved;
+    return { delivery, rule, ...(running === undefined ? {} : { running }), ...(last === undefined ? {} : { last }) };
   }
 
   return {

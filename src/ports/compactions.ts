@@ -51,7 +51,7 @@ export interface CompactionStatus {
   readonly rule: CompactionRule;
   /** Present while a run is under way, in whatever process. */
   readonly running?: { readonly share: number; readonly text: string };
-  /** The newest run of this process. */
+  /** The newest run, in whatever process it was. */
   readonly last?: CompactionRun;
 }
 

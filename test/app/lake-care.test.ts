@@ -14,6 +14,8 @@ import { parquetRows } from '../convert/records.ts';
 import { type KeyedServer, keyedServer } from './keyed-server.ts';
 
 const DAY_MS = 86_400_000;
+/** Files of many formats are read and written anew by engines that start for it. */
+const PATIENCE_MS = 240_000;
 let folder: string;
 let url: string;
 let post: KeyedServer['post'];
@@ -63,7 +65,7 @@ function rows(daysAgo: readonly number[]): { id: number; user: string; at: strin
   });
 }
 
-test('partitions past their time leave the lake, and are counted as expired', { timeout: 60_000 }, async () => {
+test('partitions past their time leave the lake, and are counted as expired', { timeout: PATIENCE_MS }, async () => {
   await post('/v1/streams', { name: 's', shards: 1 });
   await post('/v1/deliveries', {
     name: 'd',
@@ -107,7 +109,7 @@ test('partitions past their time leave the lake, and are counted as expired', { 
 });
 
 test('rows of a person leave every file and the rejected rows, and another look finds none', {
-  timeout: 60_000,
+  timeout: PATIENCE_MS,
 }, async () => {
   const users = ['ann', 'bob', 'eve'];
   const formats = {
@@ -187,7 +189,7 @@ test('rows of a person leave every file and the rejected rows, and another look 
   expect(again.stdout).toContain('0 rows in 0 files');
 });
 
-test('rows that nobody can search are not taken for erased', { timeout: 60_000 }, async () => {
+test('rows that nobody can search are not taken for erased', { timeout: PATIENCE_MS }, async () => {
   await post('/v1/streams', { name: 'r', shards: 1 });
   await post('/v1/deliveries', { name: 'raw', stream: 'r', format: 'raw', layout: '', flush: { age: '1h' } });
   await post('/v1/streams/r/records', [{ user: 'eve' }]);
@@ -202,7 +204,9 @@ test('rows that nobody can search are not taken for erased', { timeout: 60_000 }
   expect(await listed('raw')).toHaveLength(1);
 });
 
-test('who waits for an hour of a delivery that stands still is told at once why', { timeout: 60_000 }, async () => {
+test('who waits for an hour of a delivery that stands still is told at once why', {
+  timeout: PATIENCE_MS,
+}, async () => {
   await post('/v1/streams', { name: 'w', shards: 1 });
   await post('/v1/deliveries', { name: 'w', stream: 'w', eventTime: 'at', flush: { age: '1h' } });
   const wait = ['lake', 'wait', 'w', '--hour', new Date(Date.now()).toISOString().slice(0, 13)];
@@ -219,7 +223,7 @@ test('who waits for an hour of a delivery that stands still is told at once why'
 });
 
 test('lake and log are compared: what is lost, changed or nobody’s is told, and what is deleted is not', {
-  timeout: 60_000,
+  timeout: PATIENCE_MS,
 }, async () => {
   const check = async (
     ...flags: string[]

@@ -26,5 +26,5 @@ export function runText(run: CompactionRun): string {
 
 export function statusText({ running, last }: CompactionStatus): string[] {
   const now = running === undefined ? 'not running' : `running, ${Math.floor(running.share * 100)} %, ${running.text}`;
-  return [now, last === undefined ? 'no run since this process started' : `last run ${runText(last)}`];
+  return [now, last === undefined ? 'no run yet' : `last run ${runText(last)}`];
 }

@@ -33,7 +33,7 @@ export const compactRun: Command = {
     }
     const { last } = status;
     if (terminal.json) terminal.document(status);
-    else terminal.data(last === undefined ? 'another process ran it' : runText(last));
+    else terminal.data(last === undefined ? 'nothing ran' : runText(last));
     if (last !== undefined && last.outcome !== 'done') return EXIT.failed;
     terminal.next(`lakeward lake ls ${name}`);
     return EXIT.ok;

@@ -147,7 +147,7 @@ interface Depth {
   readonly findings: LakeFinding[];
 }
 
-/** Every file that has no finding yet is read whole. */
+/** Every file that has no finding yet is read whole. An engine may fail for reasons of its own: only twice it is the file's fault. */
 async function lookInto(room: CareRoom, { spec, files, findings }: Depth, call: CareCall): Promise<void> {
   const known = new Set(findings.map(({ path }) => path));
   let looked = 0;
@@ -155,7 +155,8 @@ async function lookInto(room: CareRoom, { spec, files, findings }: Depth, call: 
     call.signal.throwIfAborted();
     call.report({ share: looked++ / files.size, text: live.file.path });
     if (known.has(live.file.path)) continue;
-    const found = await contentProblem(room, spec, live, call);
+    const first = await contentProblem(room, spec, live, call);
+    const found = first && (await contentProblem(room, spec, live, call));
     if (found !== undefined) findings.push({ ...factsOf(live), problem: 'content', found });
   }
 }
