@@ -57,6 +57,7 @@ import { processReports } from './process-reports.ts';
 import { scratchFolders } from './scratch-folders.ts';
 import { sharedScheduler } from './shared-scheduler.ts';
 import type { Shutdown } from './shutdown.ts';
+import { stopTimes } from './stop-times.ts';
 import { createShutdown } from './shutdown.ts';
 
 export interface ServerAddress {
@@ -105,7 +106,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const declared = declaredSpecs(config);
   const clock = systemClock();
   const telemetry = createTelemetry({ level: config.telemetry.level });
-  const shutdown = createShutdown({ clock, log: telemetry.log });
+  const shutdown = createShutdown({ clock, log: telemetry.log, withinMs: stopTimes(config.server.drainMs).allMs });
   const keys = await openKeyRing(config.lakeKeys, secretBytes);
   const place = lakePlace(config.lake, { clock, telemetry, keys });
   shutdown.opened('lake', async () => place.close());
@@ -130,7 +131,7 @@ async function openStores(ground: Ground): Promise<Stores> {
   const { config, declared, clock, telemetry, shutdown } = ground;
   const { folder } = config.data;
   const lock = await lockFolder(folder, clock);
-  shutdown.opened('folder lock', () => lock.release());
+  shutdown.openedHere('folder lock', () => lock.release());
 
   // Engines start before the catalog is open, and need no schema before the first landing.
   let schemas: Schemas | undefined;
@@ -141,7 +142,8 @@ async function openStores(ground: Ground): Promise<Stores> {
     groups,
     checkStreams,
   } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
-  shutdown.opened('broker', () => bare.close());
+  if (config.kafka === undefined) shutdown.openedHere('broker', () => bare.close());
+  else shutdown.opened('broker', () => bare.close());
 
   const lake = lateLakeOf(ground);
   const catalog = await openCatalog({ config, lake, clock, log: telemetry.log });
@@ -244,7 +246,8 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
   if (isShared(config)) await deliveries.ensure(stores.declared);
   else await deliveries.declare(stores.declared);
   await deliveries.open();
-  shutdown.opened('deliveries, landing what waits', () => deliveries.drain({ withinMs: config.server.drainMs }));
+  const { closingMs } = stopTimes(config.server.drainMs);
+  shutdown.opened('deliveries, landing what waits', (left) => deliveries.drain({ withinMs: left(closingMs) }));
   const compacts = config.roles.includes('compact');
   const upkeep = {
     ...about,
@@ -345,7 +348,8 @@ async function openFrontDoor(
       };
     },
   });
-  shutdown.opened('front door', () => frontDoor.close());
+  const { requestsMs } = stopTimes(config.server.drainMs);
+  shutdown.opened('front door', () => frontDoor.close(requestsMs));
   const bound = await frontDoor.listen();
   const name = bound.host.includes(':') ? `[${bound.host}]` : bound.host;
   return { ...bound, url: `http://${name}:${bound.port}` };

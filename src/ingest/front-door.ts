@@ -57,8 +57,8 @@ export interface FrontDoorOptions {
 export interface FrontDoor {
   /** Throws `config-invalid` when the address may not be listened on, or cannot. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
-  /** Stops accepting and lets requests under way finish. Idempotent. */
-  close(): Promise<void>;
+  /** Stops accepting and lets requests under way finish, as far as the time allows. Idempotent. */
+  close(withinMs?: number): Promise<void>;
 }
 
 /** Every answered request ends in an abort that nobody hears; made anew, its reason would cost a stack trace each. */
@@ -160,9 +160,9 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       });
       return port.listen();
     },
-    close: async () => {
+    close: async (withinMs) => {
       closing.abort();
-      await port.close();
+      await port.close(withinMs);
       await control?.close();
       await streams.close();
     },

@@ -2,7 +2,7 @@
 import { expect, test, vi } from 'vitest';
 import { describeOnKafka } from '../broker/test-kafka.ts';
 import { landedIds } from '../hostile/lake-reader.ts';
-import { aFlow, aPlace, flush, must, put, startIn } from '../hostile/running-server.ts';
+import { aFlow, aPlace, flush, must, put, spawnIn, startIn } from '../hostile/running-server.ts';
 import { startTestRedis } from '../schedule/test-redis.ts';
 import { missingRedis } from '../../infra/dev/redis-server.ts';
 import { aCluster } from './cluster.ts';
@@ -12,6 +12,7 @@ const SEEN = { timeout: 20_000, interval: 50 };
 
 const NAME =
   'have one turn for the upkeep of a delivery, land while Redis is away, and put the turn back when it was emptied';
+const FROZEN = 'end in time when they are told to and neither Kafka nor Redis answers';
 const lack = await missingRedis();
 const isSkipped = lack !== undefined && process.env['CI'] !== 'true';
 
@@ -43,6 +44,35 @@ await describeOnKafka('servers that share a schedule', (kafka) => {
       await redis.restart({ empty: true });
       await vi.waitFor(async () => expect(await upkeep()).toHaveLength(1), SEEN);
     } finally {
+      await cluster.dispose();
+      await redis.stop();
+    }
+  });
+
+  test.skipIf(isSkipped)(isSkipped ? `${FROZEN} (skipped: ${lack})` : FROZEN, async () => {
+    const redis = await startTestRedis();
+    const cluster = await aCluster({ bootstrap: kafka().bootstrap });
+    const settings = { schedule: { redis: redis.url, prefix: 'lw' } };
+    const server = await spawnIn(await cluster.place(['ingest', 'deliver', 'compact'], settings));
+    const frozen = [kafka().pid(), redis.pid()];
+    try {
+      await aFlow(server.url);
+      await vi.waitFor(() => flush(server.url), SEEN);
+      expect((await put(server.url, [{ id: 1 }])).json).toMatchObject({ accepted: 1 });
+      for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+      // One that Kafka would have to answer.
+      const waiting = put(server.url, [{ id: 2 }]).catch(() => 'cut off');
+      await vi.waitFor(async () => {
+        const metrics = await (await fetch(`${server.url}/metrics`)).text();
+        expect(Number(/^lakeward_ingest_in_flight_bytes (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0);
+      }, SEEN);
+      server.child.kill('SIGTERM');
+      expect(await server.exit).toEqual([0, null]);
+      expect(await waiting).toBe('cut off');
+    } finally {
+      for (const pid of frozen) process.kill(pid, 'SIGCONT');
+      server.child.kill('SIGKILL');
+      await server.exit;
       await cluster.dispose();
       await redis.stop();
     }

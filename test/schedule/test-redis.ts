@@ -13,6 +13,7 @@ export interface TestRedis {
   readonly url: string;
   /** A connection of the test's own. */
   readonly client: Redis;
+  pid(): number;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again at the same address, with what it had unless `empty`. */
@@ -31,6 +32,7 @@ export async function startTestRedis(settings: readonly string[] = []): Promise<
   return {
     url,
     client,
+    pid: () => running.pid,
     kill: () => running.end('SIGKILL'),
     async restart(how) {
       await running.end('SIGKILL');

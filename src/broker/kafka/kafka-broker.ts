@@ -9,6 +9,7 @@ import { batchBytes } from '../../model/record-batch.ts';
 import type { Broker, OffsetGap, Pending, ReadResult, StreamStorage } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { atMost, unlessAborted } from './at-most.ts';
 import { fetchedShard } from './fetched-batches.ts';
 import { connectKafka, type KafkaOptions } from './kafka-client.ts';
 import { unreachable } from './kafka-errors.ts';
@@ -45,10 +46,12 @@ interface OpenStream {
 
 /** What a look at the first record of a shard may cost. */
 const SAMPLE_BYTES = 1;
+/** Who asked for an append that has no answer by then is gone, or told that it failed. */
+const DRAINED_MS = 250;
 
 export function kafkaBroker(given: KafkaBrokerOptions): Broker {
   const { clock, pace = clock, telemetry, topicPrefix = '', ...options } = given;
-  const client = connectKafka(options);
+  const client = connectKafka(options, pace);
   const topics = topicStorage(client, pace, options.replicas);
   const streams = new Map<StreamId, OpenStream>();
   const metrics = kafkaMetrics(telemetry);
@@ -107,11 +110,13 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
     for (let isFirst = true; ; isFirst = false) {
       wait.signal?.throwIfAborted();
       const stream = streamOf(id, wait.positions.keys());
-      const { answer, content, ends } = await wait.ask(stream, isFirst).catch((error: unknown) => {
-        // What fails because the stream or the broker went away is told as that.
-        streamOf(id);
-        throw error;
-      });
+      const { answer, content, ends } = await unlessAborted(wait.ask(stream, isFirst), wait.signal).catch(
+        (error: unknown) => {
+          // What fails because the stream or the broker went away is told as that.
+          streamOf(id);
+          throw error;
+        },
+      );
       streamOf(id);
       const leftMs = deadlineMs - clock.monotonicMs();
       if (content || leftMs <= 0) return answer;
@@ -156,6 +161,31 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
     }
     const known = [...waiting.keys()].flatMap((shard) => stream.firsts.get(shard)?.arrivalMs ?? []);
     return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  async function retainNow(id: StreamId, nowMs: number): Promise<number> {
+    const stream = streamOf(id);
+    if (stream.isAdopted) return 0;
+    const shards = Array.from({ length: stream.storage.shardCount }, (_, index) => asShard(index));
+    const [starts, kept, ends] = [
+      await stream.ends.ask(shards, 'earliest'),
+      await stream.ends.ask(shards, { atMs: nowMs - stream.storage.retentionMs }),
+      await stream.ends.ask(shards, 'latest'),
+    ];
+    const cuts = shards.flatMap((shard) => {
+      const to = kept.get(shard) ?? ends.get(shard) ?? asOffset(0);
+      return to > (starts.get(shard) ?? 0) ? [{ shard, to, records: to - (starts.get(shard) ?? 0) }] : [];
+    });
+    if (cuts.length === 0) return 0;
+    const partitions = cuts.map(({ shard, to }) => ({ partition: shard as number, offset: BigInt(to) }));
+    try {
+      await client.admin.deleteRecords({ topics: [{ name: stream.topic, partitions }] });
+    } catch (error) {
+      throw unreachable(`records of topic '${stream.topic}' cannot be dropped`, error);
+    }
+    stream.ends.forgetStarts();
+    const records = cuts.reduce((sum, cut) => sum + cut.records, 0);
+    return Math.max(1, Math.round((records * stream.seenBytes) / Math.max(1, stream.seenRecords)));
   }
 
   return {
@@ -221,10 +251,11 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
           return { answer, content: answer.batches.length > 0 || answer.gaps.length > 0, ends: positions };
         },
       }),
-    async locate(id, shard, at) {
+    async locate(id, shard, at, call) {
       const { ends } = streamOf(id, [shard]);
-      const found = (await ends.ask([shard], at)).get(shard);
-      return found ?? (await ends.ask([shard], 'latest')).get(shard) ?? asOffset(0);
+      const asked = async (when: typeof at | 'latest') =>
+        (await unlessAborted(ends.ask([shard], when), call?.signal)).get(shard);
+      return (await asked(at)) ?? (await asked('latest')) ?? asOffset(0);
     },
     pending: (id, positions, { minBytes, minRecords, waitMs, signal }) =>
       waitFor(id, {
@@ -236,36 +267,13 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
           return { answer, content: answer.bytes >= minBytes || answer.records >= minRecords, ends: answer.ends };
         },
       }),
-    async retain(id, nowMs) {
-      const stream = streamOf(id);
-      if (stream.isAdopted) return 0;
-      const shards = Array.from({ length: stream.storage.shardCount }, (_, index) => asShard(index));
-      const [starts, kept, ends] = [
-        await stream.ends.ask(shards, 'earliest'),
-        await stream.ends.ask(shards, { atMs: nowMs - stream.storage.retentionMs }),
-        await stream.ends.ask(shards, 'latest'),
-      ];
-      const cuts = shards.flatMap((shard) => {
-        const to = kept.get(shard) ?? ends.get(shard) ?? asOffset(0);
-        return to > (starts.get(shard) ?? 0) ? [{ shard, to, records: to - (starts.get(shard) ?? 0) }] : [];
-      });
-      if (cuts.length === 0) return 0;
-      const partitions = cuts.map(({ shard, to }) => ({ partition: shard as number, offset: BigInt(to) }));
-      try {
-        await client.admin.deleteRecords({ topics: [{ name: stream.topic, partitions }] });
-      } catch (error) {
-        throw unreachable(`records of topic '${stream.topic}' cannot be dropped`, error);
-      }
-      stream.ends.forgetStarts();
-      const records = cuts.reduce((sum, cut) => sum + cut.records, 0);
-      return Math.max(1, Math.round((records * stream.seenBytes) / Math.max(1, stream.seenRecords)));
-    },
+    retain: (id, nowMs, call) => unlessAborted(retainNow(id, nowMs), call?.signal),
     async close() {
       if (closed) return;
       closed = true;
       const closing = new LakewardError('broker-closed', 'the broker is closed');
       for (const stream of streams.values()) stream.ends.fail(closing);
-      await producer.drained();
+      await atMost(pace, DRAINED_MS, producer.drained());
       await client.close();
     },
   };

@@ -4,6 +4,8 @@
  */
 import type { BaseOptions, ClusterMetadata, ClusterTopicMetadata } from '@platformatic/kafka';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
+import type { Clock } from '../../ports/clock.ts';
+import { atMost } from './at-most.ts';
 import { everyConnection } from './every-connection.ts';
 import { isUnknownTopic, unreachable } from './kafka-errors.ts';
 
@@ -26,6 +28,7 @@ export interface KafkaClient {
   newProducer(): Promise<{ readonly producerId: bigint; readonly producerEpoch: number }>;
   /** What the cluster says of a topic now; undefined when it has none of the name. */
   topic(name: string): Promise<{ cluster: ClusterMetadata; topic: ClusterTopicMetadata } | undefined>;
+  /** Also when the cluster does not answer, soon. */
   close(): Promise<void>;
 }
 
@@ -34,6 +37,7 @@ const CLIENT_ID = 'lakeward';
 const REQUEST_MS = 12_000;
 const RETRIES = 5;
 const RETRY_MS = 200;
+const CLOSE_MS = 500;
 /** Committed transactions alone: what an adopted topic's other writers took back is not there. */
 const READ_COMMITTED = 1;
 
@@ -51,7 +55,7 @@ export function connectionOptions({ bootstrap, clientId = CLIENT_ID, tls, sasl }
   };
 }
 
-export function connectKafka(options: KafkaOptions): KafkaClient {
+export function connectKafka(options: KafkaOptions, pace: Clock): KafkaClient {
   const shared = connectionOptions(options);
   const admin = new Admin(shared);
   const writer = new Producer(shared);
@@ -75,7 +79,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient {
       }
     },
     async close() {
-      await Promise.allSettled([writer.close(), reader.close(true), admin.close()]);
+      await atMost(pace, CLOSE_MS, Promise.allSettled([writer.close(), reader.close(true), admin.close()]));
       for (const one of made) one.end();
     },
   };

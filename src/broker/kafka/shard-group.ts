@@ -32,7 +32,7 @@ const PROTOCOL = { name: 'roundrobin', version: 1 };
 const LOOK_MS = 3_000;
 /** Without a share for so long, a member works on all shards. */
 const UNDEALT_MS = 30_000;
-const LEAVE_MS = 3_000;
+const LEAVE_MS = 2_000;
 const NONE: ShardShare = new Set<ShardIndex>();
 
 export function kafkaShardGroups(options: ShardGroupOptions): ShardGroups {

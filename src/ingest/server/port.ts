@@ -25,8 +25,8 @@ export interface PortOptions {
 
 export interface Port {
   listen(): Promise<{ host: string; port: number }>;
-  /** Accepts no more, lets requests under way finish, ends what is still there after the grace time. Idempotent. */
-  close(): Promise<void>;
+  /** Accepts no more, lets requests under way finish, ends what is still there after the grace time or the time given. Idempotent. */
+  close(withinMs?: number): Promise<void>;
 }
 
 const H2_PREFACE = 'PRI';
@@ -86,7 +86,7 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
     });
   });
 
-  async function close(): Promise<void> {
+  async function close(withinMs: number): Promise<void> {
     if (!http1.listening) return;
     const drained = new AbortController();
     const closed = new Promise<void>((resolve) => {
@@ -95,7 +95,7 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
     for (const response of answering) response.shouldKeepAlive = false;
     http1.closeIdleConnections();
     for (const session of sessions) session.close();
-    const grace = clock.sleep(bounds.closeGraceMs, drained.signal).catch(() => undefined);
+    const grace = clock.sleep(Math.min(bounds.closeGraceMs, withinMs), drained.signal).catch(() => undefined);
     await Promise.race([closed, grace]);
     drained.abort();
     for (const socket of sockets) socket.destroy();
@@ -111,7 +111,7 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
           resolve({ host: address.address, port: address.port });
         });
       }),
-    close: () => (closing ??= close()),
+    close: (withinMs = bounds.closeGraceMs) => (closing ??= close(withinMs)),
   };
 }
 

@@ -20,7 +20,7 @@ const PUT_IN_EVERY_MS = 10_000;
 const POLL_MS = 100;
 /** Looks for the end of a run between two of whether its turn comes at all. */
 const POLLS_A_HURRY = 10;
-const HAND_BACK_MS_MAX = 2_000;
+const HAND_BACK_MS_MAX = 1_000;
 
 export interface BullmqSchedulerOptions {
   readonly url: string;
@@ -89,13 +89,18 @@ export async function bullmqScheduler(options: BullmqSchedulerOptions): Promise<
     if (entries.get(name) === entry) entries.delete(name);
   }
 
+  async function handBack(): Promise<void> {
+    await Promise.all([...entries].map(([name, entry]) => drop(name, entry, stopping())));
+    await turns.settled();
+    await queue.close();
+  }
+
   async function close(): Promise<void> {
     closing.abort();
-    await Promise.all([...entries].map(([name, entry]) => drop(name, entry, stopping())));
     const timer = new AbortController();
-    await Promise.race([turns.settled(), clock.sleep(HAND_BACK_MS_MAX, timer.signal).catch(() => {})]);
+    // Without Redis none of it ends by itself.
+    await Promise.race([handBack(), clock.sleep(HAND_BACK_MS_MAX, timer.signal).catch(() => {})]);
     timer.abort();
-    await queue.close();
     link.close();
   }
 
