@@ -53,7 +53,8 @@ await describeOnKafka('servers that share a schedule', (kafka) => {
     const redis = await startTestRedis();
     const cluster = await aCluster({ bootstrap: kafka().bootstrap });
     const settings = { schedule: { redis: redis.url, prefix: 'lw' } };
-    const server = await spawnIn(await cluster.place(['ingest', 'deliver', 'compact'], settings));
+    const roles = ['ingest', 'deliver', 'compact'];
+    const server = await spawnIn(await cluster.place(roles, { ...settings, server: { drain: '5s' } }));
     const frozen = [kafka().pid(), redis.pid()];
     try {
       await aFlow(server.url);

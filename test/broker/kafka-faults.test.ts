@@ -3,9 +3,11 @@ import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test, vi } from 'vitest';
 import { kafkaBroker } from '../../src/broker/kafka/kafka-broker.ts';
+import { kafkaShardGroups } from '../../src/broker/kafka/shard-group.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { asStreamId } from '../../src/model/stream.ts';
 import type { Clock } from '../../src/ports/clock.ts';
+import type { ShardMembership } from '../../src/ports/shard-groups.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
 import { expectKept, startLoad } from './kafka-load.ts';
 import { readAll, startOf } from './read-all.ts';
@@ -100,6 +102,27 @@ await describeOnKafka(
       expect(load.failed()).toBe(0);
       await expectKept(load, stream);
       await stream.broker.close();
+    });
+
+    test('whose connections stay open and say nothing: a member joins anew, with the share it has until then', async () => {
+      const { broker, id, topic, bootstrap } = await aStream('silent');
+      const stream = { id, topic: { name: topic, id: '' } };
+      const join = () => {
+        const options = { clock: systemClock(), telemetry: silentTelemetry(), bootstrap, sessionMs: 6_000 };
+        return kafkaShardGroups({ ...options, silentMs: 3_000 }).join('d', stream);
+      };
+      const sizeOf = (member: ShardMembership): number => (member.share() as ReadonlySet<number>).size;
+      const first = join();
+      await vi.waitFor(() => expect(sizeOf(first)).toBe(3), { timeout: 60_000 });
+      const sizes: number[] = [];
+      first.watch(() => sizes.push(sizeOf(first)));
+      proxy.silenceAll();
+      const second = join();
+      await vi.waitFor(() => expect([sizeOf(first), sizeOf(second)].toSorted((a, b) => a - b)).toEqual([1, 2]), {
+        timeout: 90_000,
+      });
+      expect(sizes).not.toContain(0);
+      await Promise.all([first.leave(), second.leave(), broker.close()]);
     });
 
     test('that stores records after they were given up', async () => {

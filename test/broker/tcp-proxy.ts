@@ -1,4 +1,4 @@
-/** A TCP proxy that loses or changes what servers answer, or ends connections, when told to. */
+/** A TCP proxy that loses or changes what servers answer, silences or ends connections, when told to. */
 import { createServer, connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +9,8 @@ export interface TcpProxy {
   loseAnswers(lose: boolean): void;
   /** From now on what comes from the server is passed on as this makes it; as it is without. */
   changeAnswers(change?: (chunk: Buffer) => Buffer): void;
+  /** Connections there are stay open, and nothing more comes through them. */
+  silenceAll(): void;
   cutAll(): void;
   close(): Promise<void>;
 }
@@ -17,6 +19,7 @@ export interface TcpProxy {
 export async function tcpProxy(target: () => number): Promise<TcpProxy> {
   let loses = false;
   let changed = (chunk: Buffer): Buffer => chunk;
+  const silent = new WeakSet<Socket>();
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
     const upstream = connect(target(), '127.0.0.1');
@@ -28,9 +31,11 @@ export async function tcpProxy(target: () => number): Promise<TcpProxy> {
       pairs.delete(pair);
     };
     for (const socket of pair) socket.on('error', end).on('close', end);
-    client.on('data', (chunk) => upstream.write(chunk));
+    client.on('data', (chunk) => {
+      if (!silent.has(client)) upstream.write(chunk);
+    });
     upstream.on('data', (chunk) => {
-      if (!loses) client.write(changed(chunk));
+      if (!loses && !silent.has(client)) client.write(changed(chunk));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -45,6 +50,9 @@ export async function tcpProxy(target: () => number): Promise<TcpProxy> {
     },
     changeAnswers: (change = (chunk) => chunk) => {
       changed = change;
+    },
+    silenceAll() {
+      for (const [client] of pairs) silent.add(client);
     },
     cutAll,
     async close() {

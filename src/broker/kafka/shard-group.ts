@@ -4,35 +4,34 @@
  * again; the landing log is the fence, never the group.
  *
  *   joining ──dealt──► member ──dealt anew (others came, went, were silent; partitions were added)──► member
- *      ▲                  │
- *      └──── pause ◄──────┴── the group is away, or does not know this member any more
+ *    ▲   ▲                │ └── hears nothing of the group for long ──► the same share, another client, joining
+ *    │   └──── pause ◄────┴── the group is away, or does not know this member any more
+ *    └─────────────────────────────────────────────────────────────────────────────────────────────┘
  */
-import { Consumer } from '@platformatic/kafka';
 import { asShard, type ShardIndex } from '../../model/stream.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ShardGroups, ShardMembership, ShardShare } from '../../ports/shard-groups.ts';
 import type { Log, Telemetry } from '../../ports/telemetry.ts';
-import { everyConnection } from './every-connection.ts';
-import { connectionOptions, type KafkaOptions } from './kafka-client.ts';
+import { type GroupClient, groupClient, type GroupClientOptions, REBALANCE_MS } from './group-client.ts';
+import type { KafkaOptions } from './kafka-client.ts';
 
 export interface ShardGroupOptions extends KafkaOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** A member that was silent for this long is taken for dead. Kafka refuses less than 6 s by default. */
   readonly sessionMs?: number;
+  /** A member that hears nothing of its group for this long begins anew. */
+  readonly silentMs?: number;
 }
 
 const SESSION_MS = 10_000;
-/** How soon a member sees that the shards are dealt anew. */
-const HEARTBEAT_MS = 1_000;
-/** How long the others are waited for when shards are dealt. */
-const REBALANCE_MS = 10_000;
-const PROTOCOL = { name: 'roundrobin', version: 1 };
+/** Longer than a joining takes that waits for all the others. */
+const SILENT_MS = 3 * REBALANCE_MS;
+const SILENT_TURNS = 10;
 /** How often a member looks whether it still is one, and whether there are more partitions. */
 const LOOK_MS = 3_000;
 /** Without a share for so long, a member works on all shards. */
 const UNDEALT_MS = 30_000;
-const LEAVE_MS = 2_000;
 const NONE: ShardShare = new Set<ShardIndex>();
 
 export function kafkaShardGroups(options: ShardGroupOptions): ShardGroups {
@@ -73,22 +72,16 @@ function member(of: MemberOf): ShardMembership {
     if (share === NONE) deal('all', 'the group has not dealt any');
   }
 
-  const consumer = consumerOf(of, (partitions) => deal(new Set(partitions.map(asShard)), 'by the group'));
-  const every = everyConnection(consumer);
   // Both end by the throw of an aborted sleep.
-  const running = Promise.allSettled([stayMember(of, consumer, leaving.signal), takeAllWhenUndealt()]);
+  const running = Promise.allSettled([
+    stayMember(of, (partitions) => deal(new Set(partitions.map(asShard)), 'by the group'), leaving.signal),
+    takeAllWhenUndealt(),
+  ]);
 
   async function leaveGroup(): Promise<void> {
     leaving.abort(new Error('leaving the group'));
     share = NONE;
-    const timer = new AbortController();
-    // A group that does not answer finds out by itself.
-    await Promise.race([
-      Promise.allSettled([consumer.close(true), running]),
-      clock.sleep(LEAVE_MS, timer.signal).catch(() => undefined),
-    ]);
-    timer.abort();
-    every.end();
+    await running;
     for (const changed of watchers) changed();
   }
 
@@ -102,53 +95,58 @@ function member(of: MemberOf): ShardMembership {
   };
 }
 
-function consumerOf(
-  { options, log, group, topic }: MemberOf,
-  dealt: (partitions: readonly number[]) => void,
-): Consumer {
-  const consumer = new Consumer({
-    ...connectionOptions(options),
-    // The answer to a join comes when all have joined.
-    requestTimeout: 2 * REBALANCE_MS,
-    groupId: group,
-    sessionTimeout: options.sessionMs ?? SESSION_MS,
-    rebalanceTimeout: REBALANCE_MS,
-    heartbeatInterval: HEARTBEAT_MS,
-    // Dealt in one round, all shards to who is there: the client's dealing in two rounds (cooperative-sticky) has left shards to nobody when
-    // a member joined between them. That shards move more often costs a second reading; the landing log keeps two members apart.
-    protocols: [PROTOCOL],
-  });
-  consumer.topics.track(topic);
-  const tell = (): void => {
-    // Nothing is assigned to a member the group has forgotten, which goes on with what it had until it is dealt anew.
-    if (consumer.assignments === null || consumer.memberId === null) return;
-    dealt(consumer.assignments.flatMap((one) => (one.topic === topic ? one.partitions : [])));
-  };
-  consumer.on('consumer:group:join', tell);
-  consumer.on('consumer:group:rebalance', tell);
-  consumer.on('error', (error: Error) => log.debug('the group of workers answers with an error', { error }));
-  return consumer;
+/** A member through all its clients, one after the other. Ends by the throw of an aborted sleep, when the last client is ended. */
+async function stayMember(of: MemberOf, dealt: GroupClientOptions['dealt'], leaving: AbortSignal): Promise<never> {
+  const { options, log, group, topic } = of;
+  const { clock, sessionMs = SESSION_MS, silentMs = SILENT_MS } = options;
+  const seen = { isAway: false };
+  for (;;) {
+    const client = groupClient({ kafka: options, clock, log, group, topic, sessionMs, dealt });
+    const over = new AbortController();
+    // Not waited for: what a client that is ended still waits for may never come.
+    void lookOn(client, { clock, log, seen, signal: AbortSignal.any([leaving, over.signal]) });
+    try {
+      await untilSilent(client, { clock, silentMs, leaving });
+      if (!seen.isAway)
+        log.warn('the group of workers was not heard for long, this one joins anew with the shards it has');
+    } finally {
+      over.abort();
+      await client.end();
+    }
+  }
 }
 
-/** Joins, and again whenever the membership is gone or partitions were added. Ends by the throw of an aborted sleep. */
-async function stayMember({ options, log, topic }: MemberOf, consumer: Consumer, leaving: AbortSignal): Promise<never> {
-  const { clock } = options;
-  let partitions = 0;
-  let isAway = false;
-  for (;;) {
+interface Looking {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told once, whichever client finds it. */
+  readonly seen: { isAway: boolean };
+  readonly signal: AbortSignal;
+}
+
+async function lookOn(client: GroupClient, { clock, log, seen, signal }: Looking): Promise<void> {
+  while (!signal.aborted) {
     try {
-      const cluster = await consumer.metadata({ topics: [topic], forceUpdate: true });
-      const count = cluster.topics.get(topic)?.partitionsCount ?? partitions;
-      if (!consumer.isActive() || (partitions !== 0 && count > partitions)) await consumer.joinGroup();
-      partitions = count;
-      if (isAway) log.info('the group of workers is back');
-      isAway = false;
+      await client.look();
+      if (seen.isAway) log.info('the group of workers is back');
+      seen.isAway = false;
     } catch (error) {
-      leaving.throwIfAborted();
-      if (!isAway) log.warn('the group of workers is away, this one goes on with the shards it has', { error });
-      isAway = true;
+      if (signal.aborted) return;
+      if (!seen.isAway) log.warn('the group of workers is away, this one goes on with the shards it has', { error });
+      seen.isAway = true;
     }
-    await clock.sleep(LOOK_MS * (0.5 + clock.random()), leaving);
+    await clock.sleep(LOOK_MS * (0.5 + clock.random()), signal).catch(() => undefined);
+  }
+}
+
+/** In turns, so that a process that was stopped for long does not take that for silence. */
+async function untilSilent(
+  client: GroupClient,
+  { clock, silentMs, leaving }: { readonly clock: Clock; readonly silentMs: number; readonly leaving: AbortSignal },
+): Promise<void> {
+  for (let silent = 0; silent < SILENT_TURNS; ) {
+    await clock.sleep(silentMs / SILENT_TURNS, leaving);
+    silent = client.wasHeard() ? 0 : silent + 1;
   }
 }
 
