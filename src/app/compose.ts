@@ -35,7 +35,8 @@ import { createTelemetry } from '../telemetry/telemetry.ts';
 import { backgroundTasks, type TaskRoom } from './background-tasks.ts';
 import { openBroker } from './broker-place.ts';
 import { carePlace } from './care-place.ts';
-import { compactionPlace } from './compaction-place.ts';
+import { releaseHeld } from '../compaction/release.ts';
+import { compactionPlace, STYLE } from './compaction-place.ts';
 import { crashStep } from './crash-step.ts';
 import { dataFolder } from './data-folder.ts';
 import type { FollowedBroker } from './followed-broker.ts';
@@ -241,6 +242,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     ...(stores.groups !== undefined && { groups: stores.groups }),
     ...(reports !== undefined && { elsewhere: sharesHeard(() => reports.list()) }),
     delivers: config.roles.includes('deliver'),
+    releaseHeld: (order) => releaseHeld({ ...about, style: STYLE }, order),
   });
   shutdown.opened('deliveries', () => deliveries.close());
   if (isShared(config)) await deliveries.ensure(stores.declared);

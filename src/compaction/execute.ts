@@ -12,9 +12,11 @@ import { bytesOf, type CandidateFile, type MergeGroup } from './policy.ts';
 import type { CompactionRoom } from './room.ts';
 
 export interface MergeOrder {
-  readonly room: CompactionRoom;
+  readonly room: Omit<CompactionRoom, 'openLog'>;
   readonly spec: DeliverySpec;
-  readonly rule: CompactionRule;
+  readonly rule: Pick<CompactionRule, 'sort' | 'readers' | 'keepMs'>;
+  /** The files are held late rows of a partition that ends then: readers see them from now on, also a single one. */
+  readonly released?: { readonly closesAtMs: number } | undefined;
   readonly log: LandingLog;
   readonly signal: AbortSignal;
 }
@@ -45,12 +47,13 @@ export async function mergeGroup(order: MergeOrder, group: MergeGroup): Promise<
 }
 
 async function mergeFiles(order: MergeOrder, wanted: readonly CandidateFile[]): Promise<GroupOutcome> {
-  const { room, log, signal } = order;
-  if (wanted.length < 2) return NOTHING;
+  const { room, log, signal, released } = order;
+  const least = released === undefined ? 2 : 1;
+  if (wanted.length < least) return NOTHING;
   const folders = [await room.scratch.make(), await room.scratch.make()] as const;
   try {
     const files = await fetched(order, wanted, folders[0]);
-    if (files.length < 2) return NOTHING;
+    if (files.length < least) return NOTHING;
     const merged = await merge(order, files, folders[1]);
     const nonce = log.nonce();
     const file = await stage(order, { nonce, files, merged });
@@ -61,7 +64,7 @@ async function mergeFiles(order: MergeOrder, wanted: readonly CandidateFile[]): 
         files: [file],
         before: merged.digest,
         after: merged.digest,
-        ...(order.rule.readers === 'manifest' ? { keepMs: room.clock.nowMs() + (order.rule.keepMs ?? 0) } : {}),
+        ...(released === undefined ? keepOf(order) : { released: true }),
       },
       { signal },
     );
@@ -77,6 +80,10 @@ async function mergeFiles(order: MergeOrder, wanted: readonly CandidateFile[]): 
   } finally {
     for (const folder of folders) await room.scratch.remove(folder);
   }
+}
+
+function keepOf({ room, rule }: MergeOrder): { readonly keepMs?: number } {
+  return rule.readers === 'manifest' ? { keepMs: room.clock.nowMs() + (rule.keepMs ?? 0) } : {};
 }
 
 type Fetched = CandidateFile & { readonly local: string };
@@ -112,7 +119,7 @@ async function merge(
 }
 
 async function stage(
-  { room, spec, log, signal }: MergeOrder,
+  { room, spec, log, released, signal }: MergeOrder,
   made: { readonly nonce: string; readonly files: readonly CandidateFile[]; readonly merged: MergeResult },
 ) {
   const { nonce, files, merged } = made;
@@ -129,6 +136,7 @@ async function stage(
   const handle = await log.stage(nonce, file, { signal });
   return {
     ...kept,
+    ...released,
     bytes: handle.bytes,
     eventMinMs: Math.min(...files.map((one) => one.eventMinMs)),
     eventMaxMs: Math.max(...files.map((one) => one.eventMaxMs)),

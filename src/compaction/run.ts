@@ -83,7 +83,7 @@ async function eachGroup(
 }
 
 /** Faults of these files, not of the lake as a whole. */
-function isOfGroup({ code }: LakewardError): boolean {
+export function isOfGroup({ code }: LakewardError): boolean {
   return code === 'convert-failed' || code === 'landing-log-damaged' || code === 'encrypted-file-damaged';
 }
 

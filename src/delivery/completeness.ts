@@ -78,7 +78,9 @@ async function told(
     // Pages of one state alone add up.
     if (log.view().entry !== entry && tries < TRIES_MAX) continue;
     const { endsAtMs } = span;
+    const hidden = log.view().held.filter(({ file }) => span.holds(file.partition));
+    const heldRows = hidden.reduce((sum, { file }) => sum + file.rows, 0);
     const times = { endsAtMs, ...(watermarkMs === undefined ? {} : { watermarkMs }) };
-    return { delivery: spec.name, complete, ...times, ...held, entry };
+    return { delivery: spec.name, complete, ...times, ...held, ...(heldRows === 0 ? {} : { heldRows }), entry };
   }
 }

@@ -23,7 +23,8 @@ import {
   resuming,
 } from './documents.ts';
 import { flushEverywhere } from './flush-everywhere.ts';
-import { hasLandingLog } from './log-holder.ts';
+import { heldFacts, letGo, releaseAll } from './late-rows.ts';
+import { hasLandingLog, logHolder } from './log-holder.ts';
 import { rejectedRows } from './rejected-rows.ts';
 import { idMemory } from './id-memory.ts';
 import { replayRejected } from './replay.ts';
@@ -113,6 +114,7 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       const { records, bytes, oldestArrivalMs } = await pendingOf(room, delivery, delivery.worker?.view().share);
       const oldestMs = oldestArrivalMs === undefined ? 0 : Math.max(0, room.clock.nowMs() - oldestArrivalMs);
       delivery.metrics.pending({ records, bytes, oldestMs });
+      delivery.metrics.held(heldFacts(delivery.holder.view()?.held ?? [], room.clock.nowMs()));
     }
   }
 
@@ -160,6 +162,8 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       if (document.paused) throw new LakewardError('delivery-paused', `delivery '${name}' is paused`);
       if (worker === undefined || isSharedNow(room, delivery)) await flushEverywhere(room, delivery, call);
       else await worker.flush('request', call);
+      if (document.spec.late !== undefined)
+        await releaseAll(room, { log: await freshLog(name), spec: document.spec }, call);
       return statusOf(name);
     },
     async setPaused(name, paused, call) {
@@ -217,7 +221,12 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
     },
     async declare(specs) {
       for (const spec of specs) await judge(spec);
+      const before = room.catalog.read().delivery;
       await change((state) => declaration(state, specs, room.clock.nowMs()));
+      for (const [name, document] of before) {
+        if (room.catalog.read().delivery.has(name)) continue;
+        await letGo(room, { document, holder: logHolder(room, document, idMemory(room.scratch, name)) });
+      }
     },
     async ensure(specs) {
       const missing = (state: CatalogState) => specs.filter(({ name }) => !state.delivery.has(name));

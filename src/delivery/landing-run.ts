@@ -22,6 +22,7 @@ import type { LandingBudget } from './landing-budget.ts';
 import type { DeliveryMetrics, LandedFacts } from './metrics.ts';
 import type { PlanGrowth } from './plan-growth.ts';
 import { encryptedExtension, hiddenObjectOf } from './object-settings.ts';
+import { holdsThrough } from './late-rows.ts';
 import { currentPlan } from './plan-keeper.ts';
 import type { RangeOutcome } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
@@ -178,7 +179,8 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const { reason, from, ends } = prepared.order;
   const planVersion = prepared.plan?.version ?? log.view().planVersion;
   const firstArrivalMs = range.firstArrivalMs ?? room.clock.nowMs();
-  const order = { lake: room.lake, log, spec, nonce, firstArrivalMs, planVersion, reason, signal };
+  const heldThroughMs = holdsThrough(room, spec, log.view());
+  const order = { lake: room.lake, log, spec, nonce, firstArrivalMs, planVersion, reason, signal, heldThroughMs };
   const skips = spec.rejects?.mode === 'skip';
   const { files, rejected } = await stageFiles(
     order,
@@ -190,8 +192,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const closed = closedShards(room.catalog.read(), at.stream);
   const whole = await wholeStream(at, { from, ends, closed }, { signal });
   const previousMs = log.view().watermarkMs;
-  const closes = closingUnit(compileLayout(spec.layout).units);
-  const lateRows = countLateRows(converted.files, closes, previousMs);
+  const lateRows = countLateRows(converted.files, closingUnit(compileLayout(spec.layout).units), previousMs);
   const { watermarkMs, highs } = progressOf(at, prepared, { ...whole, previousMs, closed });
   const outcome = await log.commit(
     {

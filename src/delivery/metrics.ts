@@ -23,6 +23,13 @@ export interface LandedFacts {
   readonly lagMs: number;
 }
 
+export interface HeldFacts {
+  readonly files: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly oldestMs: number;
+}
+
 export interface DeliveryMetrics {
   landed(facts: LandedFacts): void;
   replayed(facts: {
@@ -36,6 +43,8 @@ export interface DeliveryMetrics {
   /** What is remembered to drop duplicates; `cut`: not the whole window, for want of room. */
   known(facts: { readonly keys: number; readonly cut: boolean }): void;
   pending(facts: { readonly records: number; readonly bytes: number; readonly oldestMs: number }): void;
+  /** Late rows that no reader sees yet. */
+  held(facts: HeldFacts): void;
   /** Whether the delivery works: 0 while it retries or is suspended. */
   working(works: boolean): void;
 }
@@ -65,6 +74,9 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const pendingRecords = telemetry.gauge({ name: name('pending_records'), help: 'Records waiting in the stream.', labels });
   const pendingBytes = telemetry.gauge({ name: name('pending_bytes'), help: 'Bytes waiting in the stream.', labels });
   const oldest = telemetry.gauge({ name: name('oldest_pending_seconds'), help: 'Age of the oldest waiting record.', labels });
+  const heldRows = telemetry.gauge({ name: name('held_rows'), help: 'Late rows that are held: landed, and shown to no reader yet.', labels });
+  const heldBytes = telemetry.gauge({ name: name('held_bytes'), help: 'Bytes of files of late rows that are held.', labels });
+  const oldestHeld = telemetry.gauge({ name: name('oldest_held_seconds'), help: 'How long the oldest late row is held.', labels });
   const knownIds = telemetry.gauge({ name: name('known_ids'), help: 'Event ids remembered to drop duplicates.', labels });
   const idsCut = telemetry.gauge({ name: name('known_ids_cut'), help: '1 while event ids within the window are forgotten for want of room.', labels });
   const working = telemetry.gauge({ name: name('working'), help: '0 while the delivery retries or is suspended.', labels });
@@ -105,6 +117,11 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       pendingRecords.set(facts.records, { delivery });
       pendingBytes.set(facts.bytes, { delivery });
       oldest.set(facts.oldestMs / 1000, { delivery });
+    },
+    held(facts) {
+      heldRows.set(facts.rows, { delivery });
+      heldBytes.set(facts.bytes, { delivery });
+      oldestHeld.set(facts.oldestMs / 1000, { delivery });
     },
     working: (works) => working.set(works ? 1 : 0, { delivery }),
   };

@@ -3,6 +3,7 @@
  * file is taken for the lost one when its partition has the same number of rows; where that does not come out, because the layout
  * changed since or only some of a partition's files are lost, the loss is reported and an operator decides.
  */
+import { isHeld } from '../landing/paths.ts';
 import type { LostFiles, Rebuild } from '../landing/repair.ts';
 import type { DeliverySpec } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
@@ -13,7 +14,7 @@ import type { ConvertedFile, ConvertResult } from '../ports/converter.ts';
 import { convertJob } from './convert-job.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
 import type { IdMemory } from './id-memory.ts';
-import { encryptedExtension, objectOf, shownFacts } from './object-settings.ts';
+import { encryptedExtension, hiddenObjectOf, objectOf, shownFacts } from './object-settings.ts';
 import { planOfVersion } from './plan-keeper.ts';
 import type { RangeReader } from './range-reader.ts';
 import { rangeReader } from './range-reader.ts';
@@ -69,11 +70,13 @@ async function stageRebuilt(
   const closes = closingUnit(compileLayout(spec.layout).units);
   const files: Rebuilt['files'][number][] = [];
   for (const { local, ...file } of matching(spec, lost, made.converted)) {
-    const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
+    const path = lost.files.find(({ partition }) => partition === file.partition)?.path ?? '';
+    const directory = path.slice(0, path.lastIndexOf('/'));
     const extension = `${extensionOf(spec.format, spec.compression)}${encryptedExtension(spec)}`;
     const name = dataFileName(parts, files.length, extension);
     const facts = { kind: 'data', partition: file.partition, planVersion: lost.planVersion, rows: file.rows } as const;
-    const handle = await lost.stage({ local, name, directory, ...objectOf(spec, facts) });
+    const object = isHeld(path) ? hiddenObjectOf(spec) : objectOf(spec, facts);
+    const handle = await lost.stage({ local, name, directory, ...object });
     const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
     const closedBecause = lost.files[0]?.closedBecause ?? 'request';
     files.push({ ...shownFacts(spec, file), ...closing, handle, planVersion: lost.planVersion, closedBecause });

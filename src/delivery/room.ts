@@ -1,4 +1,7 @@
 /** What every delivery of a process shares: the ports it works with and who it is. */
+import type { HeldFile } from '../landing/live-files.ts';
+import type { LandingLog } from '../landing/landing-log.ts';
+import type { DeliverySpec } from '../model/delivery.ts';
 import type { LandingTuning } from '../landing/room.ts';
 import type { StepHook } from '../landing/steps.ts';
 import type { Broker } from '../ports/broker.ts';
@@ -12,6 +15,16 @@ import type { Scheduler } from '../ports/scheduler.ts';
 import type { ShardGroups } from '../ports/shard-groups.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ScratchFolders } from './scratch.ts';
+
+export interface ReleaseOrder {
+  readonly spec: DeliverySpec;
+  readonly log: LandingLog;
+  /** Those of a partition become one file. */
+  readonly held: readonly HeldFile[];
+  readonly signal: AbortSignal;
+}
+/** What another process released meanwhile is left out. Throws as the log, the converter and the lake. */
+export type ReleaseHeld = (order: ReleaseOrder) => Promise<void>;
 
 export interface DeliveryRoom {
   readonly broker: Broker;
@@ -33,6 +46,8 @@ export interface DeliveryRoom {
   readonly groups?: ShardGroups;
   /** What other processes say of their work on a delivery, as far as it is known here. */
   readonly elsewhere?: (delivery: string) => Promise<readonly DeliveryShare[]>;
+  /** Merges held late rows into files that readers see; without it none are held. */
+  readonly releaseHeld?: ReleaseHeld;
   /** Names this process in log entries: who landed what. */
   readonly writer: string;
   /** Identity of the lake; a landing log that was written for another one is not continued. Throws `lake-unavailable` while the lake is away. */

@@ -15,6 +15,7 @@ import type { DeliveryMetrics } from './metrics.ts';
 import { deliveryMetrics } from './metrics.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { Worker } from './worker.ts';
+import { letGo, releaseDue } from './late-rows.ts';
 import { startWorker } from './worker.ts';
 import { alone } from './work-share.ts';
 
@@ -100,6 +101,7 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
           const open = await delivery.holder.open(signal);
           await open.log.maintain({ signal });
           if (state === 'running') await delivery.worker?.passTime(open, { signal });
+          await releaseDue(room, { ...open, spec: delivery.document.spec, signal });
         } catch (error) {
           // What keeps the worker from landing is told once by it; stages it leaves are swept meanwhile if that can be done.
           if (state !== 'retrying') throw error;
@@ -113,7 +115,9 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     for (const [name, delivery] of running) {
       const document = state.delivery.get(name);
       const { createdMs, streamId } = delivery.document;
-      if (document?.createdMs !== createdMs || document.streamId !== streamId) await end(name, delivery);
+      if (document?.createdMs === createdMs && document.streamId === streamId) continue;
+      await end(name, delivery);
+      if (lands) await letGo(room, delivery);
     }
     for (const [name, document] of state.delivery) {
       const delivery = running.get(name);

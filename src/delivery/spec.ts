@@ -15,6 +15,7 @@ import type {
 } from '../model/delivery.ts';
 import type { StartPosition } from '../model/delivery.ts';
 import { CODECS } from '../model/delivery.ts';
+import { landingPaths } from '../landing/paths.ts';
 import { LAKE_PATH_BYTES_MAX, lakePath } from '../model/lake-path.ts';
 import { GIB, LIMITS, MIB } from '../model/limits.ts';
 import type { LakeOffers } from '../model/object-settings.ts';
@@ -27,6 +28,7 @@ import { dataFileName, extensionOf } from './file-name.ts';
 import { encryptedExtension } from './object-settings.ts';
 import { readObjectKeys } from './object-spec.ts';
 import { readCompaction } from './spec-compaction.ts';
+import { readLate } from './spec-late.ts';
 import { readRetention } from './spec-retention.ts';
 import { readTransform } from './spec-transform.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
@@ -52,7 +54,7 @@ const KEYS = [
   'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
   'flush', 'rejects',
   'start',
-  'compaction', 'retention', 'retentionMs',
+  'compaction', 'late', 'retention', 'retentionMs',
   'object', 'lifecycle',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
@@ -117,6 +119,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     ...(given['rejects'] === undefined ? {} : { rejects: readRejects(read, given['rejects']) }),
     start: readStart(read, given['start'] ?? 'earliest'),
     ...readCompaction(read, format, given['compaction']),
+    ...readLate(read, { format, layout }, given['late']),
     ...readRetention(read, layout, given['retention'] ?? given['retentionMs']),
     ...readObjectKeys(read, given, { ground: { name, stream, layout }, offers }),
   };
@@ -141,7 +144,8 @@ function requireRoom(read: SpecReader, spec: DeliverySpec): void {
   const parts = { delivery: name, firstArrivalMs: 0, nonce: WIDEST_NONCE };
   const file = dataFileName(parts, WIDEST_NUMBER, `${extensionOf(format, compression)}${encryptedExtension(spec)}`);
   const folderBytes = new TextEncoder().encode(prefix).length + 1 + pathBytesMax(parseTemplate(layout));
-  const roomBytes = LAKE_PATH_BYTES_MAX - file.length;
+  const hiddenBytes = spec.late === undefined ? 0 : landingPaths(`${name}/${WIDEST_NONCE}----`).held.length;
+  const roomBytes = LAKE_PATH_BYTES_MAX - file.length - hiddenBytes;
   if (folderBytes <= roomBytes) return;
   const accepted = `prefix and layout of at most ${roomBytes} bytes together`;
   const reason = `with the layout, whose fields take up to ${LIMITS.partitionValueBytesMax} bytes each, folders may take ${folderBytes} bytes; at most ${roomBytes} leave room for file names`;

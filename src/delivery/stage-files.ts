@@ -10,7 +10,7 @@ import { compileLayout } from '../partition/layout.ts';
 import type { ConvertResult } from '../ports/converter.ts';
 import type { LakeStore, StageHandle } from '../ports/lake-store.ts';
 import { dataFileName, extensionOf, rejectedFileName, rejectedFolder } from './file-name.ts';
-import { encryptedExtension, objectOf, shownFacts } from './object-settings.ts';
+import { encryptedExtension, hiddenObjectOf, objectOf, shownFacts } from './object-settings.ts';
 import { closingUnit, unitEndMs } from './watermark.ts';
 
 export interface StageOrder {
@@ -22,6 +22,8 @@ export interface StageOrder {
   readonly planVersion: number;
   readonly reason: FlushReason;
   readonly signal: AbortSignal;
+  /** Files of partitions that end at that time or before are held. */
+  readonly heldThroughMs?: number | undefined;
   /** Part of the name of the file of rejected rows. */
   readonly mark?: string;
 }
@@ -34,6 +36,7 @@ export async function stageFiles(
   converted: Pick<ConvertResult, 'files'> & { readonly rejected: FileOfRejects | undefined },
 ): Promise<{ readonly files: readonly DraftFile[]; readonly rejected: readonly DraftRejected[] }> {
   const { log, spec, nonce, firstArrivalMs, planVersion, reason, signal } = order;
+  const { heldThroughMs = Number.NEGATIVE_INFINITY } = order;
   const parts = { delivery: spec.name, firstArrivalMs, nonce };
   const closes = closingUnit(compileLayout(spec.layout).units);
   const extension = `${extensionOf(spec.format, spec.compression)}${encryptedExtension(spec)}`;
@@ -45,10 +48,13 @@ export async function stageFiles(
   }
   try {
     const files = await inParallel(converted.files, async ({ local, ...file }, n) => {
-      const directory = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
-      const { object } = objectOf(spec, { kind: 'data', partition: file.partition, planVersion, rows: file.rows });
-      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory, object });
       const closing = closes === undefined ? {} : { closesAtMs: unitEndMs(file.eventMinMs, closes) };
+      const isHeld = (closing.closesAtMs ?? Infinity) <= heldThroughMs;
+      const folder = file.partition === '' ? spec.prefix : `${spec.prefix}/${file.partition}`;
+      const directory = isHeld ? `${log.heldFolder}${folder}` : folder;
+      const facts = { kind: 'data', partition: file.partition, planVersion, rows: file.rows } as const;
+      const { object } = isHeld ? hiddenObjectOf(spec) : objectOf(spec, facts);
+      const handle = await stage({ local, name: dataFileName(parts, n, extension), directory, object });
       return { ...shownFacts(spec, file), ...closing, handle, planVersion, closedBecause: reason };
     });
     const rejected = await inParallel(converted.rejected === undefined ? [] : [converted.rejected], async (file) => {

@@ -8,6 +8,7 @@ import type { ShardShare } from '../ports/shard-groups.ts';
 import type { LandingView } from '../landing/landing-log.ts';
 import { rowsOf, summed } from '../landing/reject-counts.ts';
 import { asLakewardError, troubleOf } from './fault.ts';
+import { heldFacts } from './late-rows.ts';
 import { landedPositions, newestOf } from './log-holder.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
@@ -48,6 +49,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     unkeyedRows: totals?.unkeyedRows ?? 0,
     filteredRows: totals?.filteredRows ?? 0,
     lostOffsets: totals?.lostOffsets ?? 0,
+    ...heldOf(view),
     expiredRows: totals?.expiredRows ?? 0,
     erasedRows: totals?.erasedRows ?? 0,
     entry: view?.entry ?? 0,
@@ -57,6 +59,13 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     ...times,
     ...(known === undefined ? {} : { dedupe: { knownIds: known.keys, cut: isCut(known) } }),
   };
+}
+
+function heldOf(view: LandingView | undefined): Pick<DeliveryStatus, 'held'> {
+  const [oldest] = view?.held ?? [];
+  if (view === undefined || oldest === undefined) return {};
+  const { rows, files, bytes } = heldFacts(view.held, 0);
+  return { held: { rows, files, bytes, sinceMs: oldest.sinceMs } };
 }
 
 /** Where what waits now ends. Throws when log or stream cannot tell. */

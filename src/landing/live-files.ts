@@ -92,7 +92,7 @@ export function moveFiles(state: LiveFiles, entry: Entry): LiveFiles {
   if (entry.kind === 'append' || entry.kind === 'replace' || entry.kind === 'replay') {
     for (const file of entry.files) {
       if (isHeld(file.path)) {
-        held.set(file.path, heldFile(file, entry.timeMs));
+        held.set(file.path, heldFile(file, entry.timeMs, merged));
         continue;
       }
       liveFiles++;
@@ -141,8 +141,10 @@ function dataFile({
   return file;
 }
 
-function heldFile(file: EntryFile, sinceMs: number): HeldFile {
-  const { closesAtMs } = file;
+/** One that takes the place of another, because rows of it were erased, say, waits as long as that would have. */
+function heldFile(file: EntryFile, timeMs: number, gone: readonly (LiveFile | HeldFile)[]): HeldFile {
+  const before = gone.find((live) => live.kind === 'held' && live.file.partition === file.partition);
+  const { closesAtMs = file.closesAtMs, sinceMs = timeMs } = before?.kind === 'held' ? before : {};
   const closing = closesAtMs === undefined ? {} : { closesAtMs };
   return { kind: 'held', file: { ...dataFile(file), columns: [] }, ...closing, sinceMs };
 }

@@ -99,6 +99,14 @@ export interface CompactionRule {
   readonly keepMs?: number;
 }
 
+/** Late rows are kept from readers for a while and then shown as few files. */
+export interface LateRule {
+  /** From the landing of the oldest of a partition. */
+  readonly holdMs: number;
+  /** Of all that is held; with more, late rows show at once. */
+  readonly bytes: number;
+}
+
 export interface DeliverySpec {
   readonly name: string;
   readonly stream: string;
@@ -129,6 +137,8 @@ export interface DeliverySpec {
   readonly start: StartPosition;
   /** Absent: files stay as they landed. */
   readonly compaction?: CompactionRule;
+  /** Absent: late rows show when they land. */
+  readonly late?: LateRule;
   /** How long after its time a partition stays in the lake; absent: for ever. */
   readonly retentionMs?: number;
   /** How files are kept, with fields in its texts. */

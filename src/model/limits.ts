@@ -55,6 +55,8 @@ export const LIMITS = {
   dedupeWindowMsMin: SECOND_MS,
   dedupeWindowMsMax: 31 * 24 * HOUR_MS,
   dedupeWindowMsDefault: 24 * HOUR_MS,
+  /** Files of late rows that a delivery holds; with more, late rows show when they land. */
+  heldFilesMax: 1000,
   /** Columns of one schema, and of an inferred one. */
   columnsMax: 1000,
   columnsInferredMax: 256,

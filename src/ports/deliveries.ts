@@ -45,6 +45,8 @@ export interface DeliveryStatus {
   readonly extraRows: number;
   /** Rows that landed in a partition after it was closed. */
   readonly lateRows: number;
+  /** Of these, those that are held: no reader sees them yet. `sinceMs`: when the oldest landed. Absent when there are none. */
+  readonly held?: { readonly rows: number; readonly files: number; readonly bytes: number; readonly sinceMs: number };
   /** Rows that the transform's filter left out. */
   readonly filteredRows: number;
   /** Records that did not land because a row with their event id had. */
@@ -151,6 +153,8 @@ export interface Completeness {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
+  /** Rows for it that are held and not among these. Absent when there are none. */
+  readonly heldRows?: number;
   /** Number of the newest entry of the landing log. */
   readonly entry: number;
   /** Why it cannot become complete as things are, in words; present of what is not complete and does not go on by itself. */
@@ -176,7 +180,7 @@ export interface Deliveries {
   remove(name: string, options?: CallOptions): Promise<void>;
   /** All, by name, or the one named (`delivery-not-found`). */
   status(name?: string): Promise<readonly DeliveryStatus[]>;
-  /** Lands what was in the stream at the call; resolves when it is visible. Throws the delivery's trouble when it has one. */
+  /** Lands what was in the stream at the call and releases late rows that are held; resolves when all is visible. Throws the delivery's trouble when it has one. */
   flush(name: string, options?: CallOptions): Promise<DeliveryStatus>;
   /** Throws `delivery-not-found`, `owned-by-file` is not thrown: pausing is an operator's act. Survives restarts. Resuming clears a suspension. */
   setPaused(name: string, paused: boolean, options?: CallOptions): Promise<DeliveryStatus>;

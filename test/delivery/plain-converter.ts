@@ -73,8 +73,12 @@ export function plainConverter(local: Map<string, Uint8Array>, passes = 1): Plai
     dropRows: async () => {
       throw new LakewardError('convert-failed', 'files of this converter are not rewritten');
     },
-    merge: async () => {
-      throw new LakewardError('convert-failed', 'files of this converter are not merged');
+    async merge({ inputs, directory }) {
+      const lines = inputs.flatMap((input) => new TextDecoder().decode(local.get(input.local)).split('\n'));
+      const rows = lines.filter((line) => line !== '');
+      const path = `${directory}/merged`;
+      const bytes = save(path, rows);
+      return { local: path, bytes, columns: [], digest: { rows: rows.length, checksum: 'c' } };
     },
     checkTransform: async () => undefined,
     async infer(sample) {

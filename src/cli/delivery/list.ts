@@ -34,6 +34,7 @@ const ODD = [
   ['skipped', ({ rejects }: DeliveryStatus) => rejects.skippedRows],
   ['filtered', ({ filteredRows }: DeliveryStatus) => filteredRows],
   ['late', ({ lateRows }: DeliveryStatus) => lateRows],
+  ['held', ({ held }: DeliveryStatus) => held?.rows ?? 0],
   ['duplicate', ({ duplicateRows }: DeliveryStatus) => duplicateRows],
   ['no id', ({ unkeyedRows }: DeliveryStatus) => unkeyedRows],
   ['extra', ({ extraRows }: DeliveryStatus) => extraRows],

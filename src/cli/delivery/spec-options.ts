@@ -63,6 +63,11 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
       'merge small files of past hours: listing, where readers list folders, manifest, where they go by the list of files, none (default)',
     accepts: COMPACT,
   },
+  'hold-late': {
+    value: 'duration|none',
+    about:
+      'keep late rows from readers for so long and show them merged, like 15m; none shows them when they land (default)',
+  },
   retention: {
     value: 'duration|none',
     about: 'how long after its time a partition stays in the lake, like 400d; none for ever (default)',
@@ -99,10 +104,15 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     flush: Object.keys(flush).length === 0 ? undefined : flush,
     rejects: rejects(call.option('rejects'), call.option('reject-budget')),
     compaction: compaction(call.option('compact')),
+    late: late(call.option('hold-late')),
     retention: call.option('retention'),
     allowedLateness: call.option('allowed-lateness'),
     eventFuture: call.option('event-future'),
   });
+}
+
+function late(hold: string | undefined): unknown {
+  return hold === undefined || hold === 'none' ? hold : { hold };
 }
 
 /** A specification from a JSON file. */
@@ -132,6 +142,9 @@ export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
   if (isGiven(change['flush'])) result['flush'] = { ...(base['flush'] as object), ...(change['flush'] as object) };
   if (isGiven(change['rejects'])) {
     result['rejects'] = { ...(base['rejects'] as object | undefined), ...(change['rejects'] as object) };
+  }
+  if (typeof change['late'] === 'object' && change['late'] !== null) {
+    result['late'] = { ...(base['late'] as object | undefined), ...change['late'] };
   }
   if (change['format'] !== undefined && change['format'] !== base['format'] && change['compression'] === undefined) {
     delete result['compression'];

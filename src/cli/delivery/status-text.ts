@@ -75,6 +75,13 @@ function dedupeFacts({ spec, dedupe, duplicateRows, unkeyedRows }: DeliveryStatu
   ];
 }
 
+function lateText({ spec, lateRows, held }: DeliveryStatus, nowMs: number): string {
+  const rule = spec.late === undefined ? [] : [`held for ${duration(spec.late.holdMs)}`];
+  const now =
+    held === undefined ? [] : [`${count(held.rows)} held now, the oldest for ${ageText(held.sinceMs, nowMs)}`];
+  return [plural(lateRows, 'row'), ...rule, ...now].join(', ');
+}
+
 function goneFacts({ spec, expiredRows, erasedRows }: DeliveryStatus): (readonly [string, string])[] {
   const gone = expiredRows + erasedRows === 0 ? [] : [`${count(expiredRows)} expired, ${count(erasedRows)} erased`];
   const kept = spec.retentionMs === undefined ? [] : [`partitions stay ${duration(spec.retentionMs)}`];
@@ -124,7 +131,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['flush', `${size(spec.flush.bytes)}, ${duration(spec.flush.ageMs)} or ${plural(spec.flush.records, 'record')}`],
     ['landed', `${plural(status.rows, 'row')}, ${plural(status.files, 'file')}, ${size(status.bytes)}`],
     ...goneFacts(status),
-    ['late', plural(status.lateRows, 'row')],
+    ['late', lateText(status, nowMs)],
     ...(spec.transform === undefined ? [] : [['filtered', plural(status.filteredRows, 'row')] as const]),
     ['extra', `${plural(status.extraRows, 'row')} with values in _extra`],
     ['rejects', rejectRule(spec.rejects)],

@@ -44,6 +44,7 @@ export const lakeWait: Command = {
     else {
       const held = `${plural(found.rows, 'row')} in ${plural(found.files, 'file')} (${size(found.bytes)})`;
       call.terminal.data(`${name} ${partition ?? hour} ${found.complete ? 'is complete' : 'is not complete'}: ${held}`);
+      if (found.heldRows !== undefined) call.terminal.say(`${plural(found.heldRows, 'late row')} for it held`);
       if (!found.complete) {
         call.terminal.say(`its time ends at ${time(found.endsAtMs)}; the watermark is at ${time(found.watermarkMs)}`);
       }

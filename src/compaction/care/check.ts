@@ -36,7 +36,7 @@ export async function check(
   const strays: ListedFile[] = [];
   const findings: LakeFinding[] = [];
   const seen = new Set<string>();
-  for await (const listed of filesBelow(room, spec, call)) {
+  for await (const listed of filesBelow(room, foldersOf(spec, logs), call)) {
     const live = before.files.get(listed.path);
     if (live === undefined) strays.push(listed);
     else if (live.file.bytes !== listed.bytes) {
@@ -92,7 +92,7 @@ async function liveOf(
   const leaving = new Set<string>();
   const add = (live: Live): void => void files.set(live.file.path, live);
   for (const log of logs) {
-    await log.eachFile(add, { signal, setAside: add });
+    await log.eachFile(add, { signal, setAside: add, held: add });
     for (const path of log.leaving().keys()) leaving.add(path);
   }
   return { files, leaving };
@@ -124,8 +124,17 @@ function factsOf({ file }: Live): Pick<LakeFinding, 'path' | 'rows' | 'bytes'> {
   return { path: file.path, rows: file.rows, bytes: file.bytes };
 }
 
-async function* filesBelow({ lake }: CareRoom, spec: DeliverySpec, { signal }: CareCall): AsyncGenerator<ListedFile> {
-  for (const prefix of [`${spec.prefix}/`, `${REJECTED_FOLDER}/${spec.name}/`]) {
+/** Everywhere files of the delivery lie, whether readers look there or not. */
+function foldersOf(spec: DeliverySpec, logs: readonly LogReader[]): readonly string[] {
+  return [`${spec.prefix}/`, `${REJECTED_FOLDER}/${spec.name}/`, ...logs.map(({ heldFolder }) => heldFolder)];
+}
+
+async function* filesBelow(
+  { lake }: CareRoom,
+  folders: readonly string[],
+  { signal }: CareCall,
+): AsyncGenerator<ListedFile> {
+  for (const prefix of folders) {
     for (let after: LakePath | undefined; ; ) {
       const page = await lake.list(prefix, { signal, ...(after === undefined ? {} : { after }) });
       yield* page.files;

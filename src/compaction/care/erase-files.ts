@@ -1,6 +1,7 @@
 /** Erasing in data files: each file that holds one of the values is written anew without those rows, or goes as a whole. */
 import type { DraftFile } from '../../landing/draft.ts';
 import type { LandedFile, LandingLog } from '../../landing/landing-log.ts';
+import { isHeld } from '../../landing/paths.ts';
 import type { DataFile } from '../../model/data-file.ts';
 import type { Compression, DeliverySpec } from '../../model/delivery.ts';
 import { isMergeable } from '../../model/delivery.ts';
@@ -120,6 +121,9 @@ async function staged(room: CareRoom, at: Kept, call: CareCall): Promise<DraftFi
   const facts = { partition, planVersion, rows: digest.rows, columns };
   const { object, ...kept } = room.style.kept(style, facts);
   const directory = file.path.slice(0, file.path.lastIndexOf('/'));
-  const handle = await log.stage(nonce, { local, name, directory, object }, call);
+  // What is held is read again soon.
+  const { storageClass: _class, ...hidden } = object ?? {};
+  const settings = isHeld(file.path) && object !== undefined ? hidden : object;
+  const handle = await log.stage(nonce, { local, name, directory, object: settings }, call);
   return [{ ...kept, bytes: handle.bytes, eventMinMs, eventMaxMs, closedBecause, handle }];
 }

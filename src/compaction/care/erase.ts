@@ -109,7 +109,11 @@ async function passOver(room: CareRoom, { spec, order }: Request, call: CareCall
 async function filesOf(log: LandingLog, call: CareCall) {
   const files: LandedFile[] = [];
   const rejected: SetAsideFile[] = [];
-  await log.eachFile((file) => files.push(file), { signal: call.signal, setAside: (file) => rejected.push(file) });
+  await log.eachFile((file) => files.push(file), {
+    signal: call.signal,
+    setAside: (file) => rejected.push(file),
+    held: (file) => files.push(file),
+  });
   return { files, rejected };
 }
 

@@ -2,7 +2,7 @@
  * Retention of the lake: whole files of partitions whose time ended long enough ago, in entries of the landing log that count the rows as
  * expired; rejected rows by the day they lie under; markers of the hours. A partition that may still get rows is left alone, however old.
  */
-import type { LandingLog } from '../../landing/landing-log.ts';
+import type { LandedFile, LandingLog } from '../../landing/landing-log.ts';
 import type { DataFile, RejectedFile } from '../../model/data-file.ts';
 import type { DeliverySpec } from '../../model/delivery.ts';
 import { LakewardError } from '../../model/errors.ts';
@@ -98,18 +98,17 @@ function keepOf({ clock }: CareRoom, { compaction }: DeliverySpec): { readonly k
 async function filesOver({ ends }: CareRoom, { spec, order, log, cutMs }: At, call: CareCall): Promise<Over> {
   const files: DataFile[] = [];
   const rejected: RejectedFile[] = [];
-  await log.eachFile(
-    ({ file, settled, open }) => {
-      if (open || !(settled || order.dryRun)) return;
-      if ((ends.ofTime(spec, file.eventMaxMs) ?? Infinity) <= cutMs) files.push(file);
+  const look = ({ file, settled, open }: LandedFile): void => {
+    if (open || !(settled || order.dryRun)) return;
+    if ((ends.ofTime(spec, file.eventMaxMs) ?? Infinity) <= cutMs) files.push(file);
+  };
+  await log.eachFile(look, {
+    signal: call.signal,
+    held: look,
+    setAside({ file, settled }) {
+      if ((settled || order.dryRun) && dayEndMs(file.path) <= cutMs) rejected.push(file);
     },
-    {
-      signal: call.signal,
-      setAside({ file, settled }) {
-        if ((settled || order.dryRun) && dayEndMs(file.path) <= cutMs) rejected.push(file);
-      },
-    },
-  );
+  });
   return { files: files.sort((a, b) => a.eventMaxMs - b.eventMaxMs), rejected };
 }
 
