@@ -64,6 +64,19 @@ describe('a specification', () => {
     expect(problemsOf(raw).paths).toEqual(['compaction']);
   });
 
+  test('holds late rows within bounds, where partitions end and files can be merged', () => {
+    const given = { name: 'd', stream: 's', late: { hold: '20m' } };
+    const spec = parseDeliverySpec(given);
+    expect(spec.late).toEqual({ holdMs: 1_200_000, bytes: 64 * 1024 ** 2 });
+    expect(parseDeliverySpec(spec)).toEqual(spec);
+    expect(parseDeliverySpec({ ...given, late: 'none' }).late).toBeUndefined();
+    expect(problemsOf({ ...given, late: { hold: '25h', bytes: 1, age: '1m' } }).paths).toEqual(
+      expect.arrayContaining(['late.hold', 'late.bytes', 'late.age']),
+    );
+    expect(problemsOf({ ...given, format: 'raw' }).paths).toEqual(['late']);
+    expect(problemsOf({ ...given, layout: '{kind}/' }).paths).toEqual(['late']);
+  });
+
   test('takes sizes, durations, times and fields as people write them', () => {
     const spec = parseDeliverySpec({
       name: 'd',
