@@ -44,7 +44,8 @@ export function dueFiles(held: readonly HeldFile[], rule: LateRule | undefined, 
   const due = parts.filter(isOld);
   const rest = parts.filter((files) => !isOld(files)).sort((a, b) => bytesOf(b) - bytesOf(a));
   const isFull = held.length >= LIMITS.heldFilesMax || bytesOf(held) >= rule.bytes;
-  while (isFull && isAboveHalf(rest.flat(), rule)) due.push(rest.shift() ?? []);
+  if (!isFull) return due.flat();
+  while (isAboveHalf(rest.flat(), rule)) due.push(rest.shift() ?? []);
   return due.flat();
 }
 
