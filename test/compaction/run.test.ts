@@ -23,9 +23,8 @@ afterAll(() => engines.close());
 async function landHours(hours = 4, files = 5): Promise<LandingLog> {
   const log = await world.openLog();
   for (let i = 0; i < files; i++) {
-    for (let hour = 0; hour < hours; hour++) {
-      await world.land(log, `hour=${hour}`, [hour * 1000 + i * 10, hour * 1000 + i * 10 + 1]);
-    }
+    const ids = (hour: number): [string, number[]] => [`hour=${hour}`, [0, 1].map((n) => hour * 1000 + i * 10 + n)];
+    await world.landAll(log, new Map(Array.from({ length: hours }, (_, hour) => ids(hour))));
   }
   await settle(log);
   return log;
@@ -42,7 +41,7 @@ const perPartition = (files: readonly string[]): number[] => {
   return Array.from(groups.values(), ({ length }) => length);
 };
 
-describe('a run of compaction', () => {
+describe('a run of compaction', { timeout: 120_000 }, () => {
   test('makes one sorted file of each quiet partition, and finds nothing to do then', async () => {
     await landHours();
     const before = await world.listed();
@@ -143,7 +142,7 @@ describe('a run of compaction', () => {
 });
 
 describe('rows stay what they were', () => {
-  test('when the process dies after any step, with late rows landing in between', { timeout: 60_000 }, async () => {
+  test('when the process dies after any step, with late rows landing in between', { timeout: 120_000 }, async () => {
     const log = await landHours(1, 4);
     let late = 5000;
     let died = 0;
@@ -172,7 +171,7 @@ describe('rows stay what they were', () => {
     expect((await world.listed()).files).toHaveLength(1);
   });
 
-  test('when two compactors and a writer of late rows are at work at once', { timeout: 60_000 }, async () => {
+  test('when two compactors and a writer of late rows are at work at once', { timeout: 120_000 }, async () => {
     const log = await landHours(3, 3);
     const before = (await world.listed()).rows;
     const runs = await Promise.all([
@@ -187,7 +186,7 @@ describe('rows stay what they were', () => {
     expect(rows).toEqual([...before, ...Array.from({ length: 10 }, (_, i) => `hour=${i % 3} ${9000 + i}`)].sort());
   });
 
-  test('when the store fails before and after it does what it is asked', { timeout: 60_000 }, async () => {
+  test('when the store fails before and after it does what it is asked', { timeout: 120_000 }, async () => {
     const log = await landHours(2, 3);
     const before = (await world.listed()).rows;
     const random = mulberry(7);

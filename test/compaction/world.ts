@@ -2,14 +2,16 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
+import { STYLE } from '../../src/app/compaction-place.ts';
 import { scratchFolders } from '../../src/app/scratch-folders.ts';
 import { manualClock } from '../../src/clock/manual-clock.ts';
 import { compactionMetrics } from '../../src/compaction/metrics.ts';
 import type { CompactionRoom } from '../../src/compaction/room.ts';
 import { runCompaction } from '../../src/compaction/run.ts';
+import { dataFileName } from '../../src/delivery/file-name.ts';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
 import { openLake } from '../../src/landing/lake-identity.ts';
-import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
+import { type AppendDraft, type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { StepHook } from '../../src/landing/steps.ts';
 import type { Column } from '../../src/model/column-plan.ts';
 import type { CompactionRule, DeliverySpec } from '../../src/model/delivery.ts';
@@ -34,8 +36,10 @@ export interface CompactionWorld {
   readonly store: LakeStore;
   readonly clock: ReturnType<typeof manualClock>;
   openLog(store?: LakeStore, step?: StepHook): Promise<LandingLog>;
-  /** Lands rows as one file of a partition. */
+  /** Lands rows as one file of a partition `hour=<n>`. */
   land(log: LandingLog, partition: string, ids: readonly number[], plan?: Plan): Promise<void>;
+  /** The same of several partitions, in one landing. */
+  landAll(log: LandingLog, rows: ReadonlyMap<string, readonly number[]>, plan?: Plan): Promise<void>;
   /** As a compactor has it. */
   room(how?: How): CompactionRoom;
   /** Compacts once; `store` and `step` as the compactor has them. */
@@ -109,37 +113,32 @@ export async function compactionWorld(
       clock,
       telemetry: silentTelemetry(),
       scratch,
-      style: {
-        extension: () => '.parquet',
-        name: (_spec, { nonce }) => `${nonce}-merged.parquet`,
-        kept: (_spec, file) => file,
-      },
+      style: STYLE,
       openLog: () => openLog(lake, step),
     };
   }
 
-  async function land(log: LandingLog, partition: string, ids: readonly number[], plan = PLAN): Promise<void> {
+  async function landAll(log: LandingLog, rows: ReadonlyMap<string, readonly number[]>, plan = PLAN): Promise<void> {
     const nonce = log.nonce();
-    const given = await made.job({ plan: { ...plan, misfit: 'extra' } });
-    const records = ids.map((id) => ({ id, text: `text ${id}` }));
-    const { files } = await made.converter.convert(given, source(batchOf(records)));
-    const [file] = files;
-    if (file === undefined) throw new Error('no file');
-    const handle = await log.stage(nonce, { local: file.local, name: `${nonce}.parquet`, directory: `d/${partition}` });
+    const given = await made.job({ plan: { ...plan, misfit: 'extra' }, layout: 'hour={hour}/' });
+    const records = [...rows].flatMap(([partition, ids]) =>
+      ids.map((id) => ({ id, text: `text ${id}`, hour: partition.slice('hour='.length) })),
+    );
+    const converted = await made.converter.convert(given, source(batchOf(records)));
+    const firstArrivalMs = clock.nowMs();
+    const files: AppendDraft['files'][number][] = [];
+    for (const [n, { local, partition, rows: count }] of converted.files.entries()) {
+      const name = dataFileName({ delivery: 'd', firstArrivalMs, nonce }, n, 'parquet');
+      const handle = await log.stage(nonce, { local, name, directory: `d/${partition}` });
+      const eventMinMs = Number(partition.slice('hour='.length)) * HOUR_MS;
+      const times = { eventMinMs, eventMaxMs: eventMinMs + 1, closedBecause: 'age' as const };
+      const facts = { partition, rows: count, bytes: handle.bytes, planVersion: plan.version, columns: [] };
+      files.push({ ...facts, ...times, handle });
+    }
     const from = asOffset(offset);
-    offset += ids.length;
-    const hour = Number(/\d+$/.exec(partition)?.[0] ?? 0);
-    const facts = { eventMinMs: hour * HOUR_MS, eventMaxMs: hour * HOUR_MS + 1, closedBecause: 'age' as const };
-    const landed = { partition, rows: ids.length, bytes: handle.bytes, planVersion: plan.version, columns: [], handle };
-    await log.commit({
-      nonce,
-      ranges: new Map([[asShard(0), { from, to: asOffset(offset) }]]),
-      planVersion: plan.version,
-      files: [{ ...landed, ...facts }],
-      rejected: [],
-      extraRows: 0,
-      lateRows: 0,
-    });
+    offset += records.length;
+    const ranges = new Map([[asShard(0), { from, to: asOffset(offset) }]]);
+    await log.commit({ nonce, ranges, planVersion: plan.version, files, rejected: [], extraRows: 0, lateRows: 0 });
   }
 
   return {
@@ -147,7 +146,8 @@ export async function compactionWorld(
     lake: join(folder, 'lake'),
     clock: manual,
     openLog,
-    land,
+    land: (log, partition, ids, plan) => landAll(log, new Map([[partition, ids]]), plan),
+    landAll,
     room,
     compact: (how = {}) =>
       runCompaction({
