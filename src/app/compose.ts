@@ -47,6 +47,7 @@ import { lakeDesk } from './lake-desk.ts';
 import { heardDeliveries, sharesHeard } from './heard-deliveries.ts';
 import type { LakePlace } from './lake-place.ts';
 import { lakePlace } from './lake-place.ts';
+import { createNotifier, type OpenNotifier } from './notifier.ts';
 import { offersOf } from './lake-offers.ts';
 import type { LateLake } from './late-lake.ts';
 import { lateLake } from './late-lake.ts';
@@ -100,6 +101,7 @@ interface Stores extends Ground {
   readonly schemas: Schemas;
   readonly scheduler: Scheduler;
   readonly followTopics: TaskRoom['followTopics'];
+  readonly notifier: OpenNotifier;
 }
 
 /** A server that takes records when it resolves. Whatever was opened before a failure is closed again. */
@@ -185,6 +187,7 @@ async function openStores(ground: Ground): Promise<Stores> {
     schemas,
     scheduler,
     followTopics,
+    notifier: createNotifier({ clock, secret: config.server.noticeSecret }),
   };
 }
 
@@ -239,6 +242,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     broker,
     offers: offersOf(config),
     sharedScheduler: shared,
+    notifier: stores.notifier,
     ...(stores.groups !== undefined && { groups: stores.groups }),
     ...(reports !== undefined && { elsewhere: sharesHeard(() => reports.list()) }),
     delivers: config.roles.includes('deliver'),
@@ -353,6 +357,7 @@ async function openFrontDoor(
   const { requestsMs } = stopTimes(config.server.drainMs);
   shutdown.opened('front door', () => frontDoor.close(requestsMs));
   const bound = await frontDoor.listen();
+  stores.notifier.serve(frontDoor);
   const name = bound.host.includes(':') ? `[${bound.host}]` : bound.host;
   return { ...bound, url: `http://${name}:${bound.port}` };
 }

@@ -53,6 +53,7 @@ async function optionsOf(room: LandingLogsRoom, delivery: LogFolder, stream: Log
     folder: folderOf(delivery, stream),
     prefix: delivery.prefix,
     manifests: delivery.compaction?.readers === 'manifest',
+    notices: delivery.notify !== undefined,
     writer,
     lakeId: await room.lakeId(),
     stream: { name: stream.name, id: stream.id },
@@ -63,7 +64,7 @@ async function optionsOf(room: LandingLogsRoom, delivery: LogFolder, stream: Log
 }
 
 /** Of a delivery that is deleted no more is known than its name. */
-type LogFolder = Pick<DeliverySpec, 'name' | 'prefix' | 'compaction'>;
+type LogFolder = Pick<DeliverySpec, 'name' | 'prefix' | 'compaction' | 'notify'>;
 
 /** Every log of a delivery of this name, whichever stream it was of: their files lie in one folder. */
 export async function openLogsOf(

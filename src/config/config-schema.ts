@@ -223,11 +223,21 @@ export const CONFIG_SCHEMA = section('Configuration of a Lakeward server.', {
     port: integer('Port to listen on; 0 takes a free one.', { minimum: 0, maximum: 65_535, default: 4567 }),
     open: flag('Lets anybody in without a key, also from other machines.'),
     keys: list('Keys that clients must show one of; none means no keys are asked for.', KEY, 'a list of {id, secret}'),
-    drain: duration('How long a stopping server may take in all: requests finish, what waits is landed, everything is closed in the last 40 % (4 s at most).', {
-      min: '0s',
-      max: '1h',
-      default: '10s',
-    }),
+    noticeSecret: Type.Optional(
+      text(
+        'Signs what deliveries send to the address of their `notify`: see [Complete hours](#complete-hours).',
+        { pattern: '^[!-~]{16,256}$' },
+        { accepted: '16-256 visible ASCII characters', secret: true, defaultText: 'not signed' },
+      ),
+    ),
+    drain: duration(
+      'How long a stopping server may take in all: requests finish, what waits is landed, everything is closed in the last 40 % (4 s at most).',
+      {
+        min: '0s',
+        max: '1h',
+        default: '10s',
+      },
+    ),
   }),
   data: section('Where streams and the catalog are kept.', {
     folder: path('Folder of the stream log and the catalog; every process has one of its own.', {

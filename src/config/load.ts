@@ -77,6 +77,8 @@ export interface Config {
     readonly port: number;
     readonly open: boolean;
     readonly keys: readonly { readonly id: string; readonly secret: string }[];
+    /** Absent: notices are not signed. */
+    readonly noticeSecret?: string;
     readonly drainMs: number;
   };
   readonly data: { readonly folder: string; readonly reserveBytes: number };
@@ -169,7 +171,14 @@ function settingsOf(values: ConfigValues, env: Environment): Omit<Config, 'file'
   const { server, data, log, convert, telemetry, streams } = values;
   return {
     roles: values.roles as readonly Role[],
-    server: { host: server.host, port: server.port, open: server.open, keys: server.keys, drainMs: server.drain },
+    server: {
+      host: server.host,
+      port: server.port,
+      open: server.open,
+      keys: server.keys,
+      ...(server.noticeSecret !== undefined && { noticeSecret: server.noticeSecret }),
+      drainMs: server.drain,
+    },
     data: { folder: data.folder, reserveBytes: data.reserve },
     catalog: { place: values.catalog.place as Config['catalog']['place'] },
     ...(values.broker.kafka !== undefined && { kafka: values.broker.kafka as KafkaConfig }),

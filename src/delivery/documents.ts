@@ -22,6 +22,7 @@ export function creation(state: CatalogState, spec: DeliverySpec, nowMs: number)
   for (const { spec: other } of state.delivery.values()) {
     for (const problem of clashes(spec, other)) read.fault(problem, undefined);
   }
+  for (const problem of receiverProblems(state, spec)) read.fault(problem, undefined);
   read.finish(`delivery '${spec.name}'`);
   return [edit({ spec, streamId, owner: 'api', createdMs: nowMs, paused: false })];
 }
@@ -94,6 +95,8 @@ export function checkDeclaration(
     for (const { spec: other, owner } of state.delivery.values()) {
       if (owner === 'api' && !specs.some(({ name }) => name === other.name)) problems.push(...clashes(spec, other));
     }
+    const streams = { has: (name: string) => state.stream.has(name) || streamsToMake.has(name) };
+    problems.push(...receiverProblems({ stream: streams }, spec));
     for (const problem of problems) read.fault({ ...problem, path: pathOf(i, problem.path) }, undefined);
     if (state.stream.has(spec.stream) || streamsToMake.has(spec.stream)) continue;
     const [path, reason] = [pathOf(i, 'stream'), `stream '${spec.stream}' does not exist`];
@@ -141,9 +144,21 @@ function streamIdOf(state: CatalogState, spec: DeliverySpec): StreamId {
   );
 }
 
+/** Nobody would hear of notices for a stream that is not there. */
+function receiverProblems(
+  { stream }: { readonly stream: Pick<CatalogState['stream'], 'has'> },
+  { notify }: DeliverySpec,
+): Parameters<SpecReader['fault']>[0][] {
+  if (notify === undefined || 'url' in notify || stream.has(notify.stream)) return [];
+  const reason = `stream '${notify.stream}' does not exist`;
+  const accepted = 'a stream that exists';
+  return [{ path: 'notify.stream', value: notify.stream, accepted, reason, code: 'stream-not-found' }];
+}
+
 function requireSameGround(state: CatalogState, known: DeliverySpec, spec: DeliverySpec): void {
   const read = specReader();
   for (const problem of groundProblems(state, known, spec)) read.fault(problem, undefined);
+  for (const problem of receiverProblems(state, spec)) read.fault(problem, undefined);
   read.finish(`delivery '${spec.name}'`);
 }
 

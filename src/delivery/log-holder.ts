@@ -59,6 +59,7 @@ export function logHolder(
         folder: folderOf(spec, stream),
         prefix: spec.prefix,
         manifests: spec.compaction?.readers === 'manifest',
+        notices: spec.notify !== undefined,
         writer: room.writer,
         lakeId: await room.lakeId(),
         stream: { name: stream.name, id: stream.id },

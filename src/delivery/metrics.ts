@@ -45,6 +45,9 @@ export interface DeliveryMetrics {
   pending(facts: { readonly records: number; readonly bytes: number; readonly oldestMs: number }): void;
   /** Late rows that no reader sees yet. */
   held(facts: HeldFacts): void;
+  /** What was told of partitions, and tries that failed. */
+  notices(outcome: 'sent' | 'dropped' | 'failed', count: number): void;
+  noticesPending(landings: number): void;
   /** Whether the delivery works: 0 while it retries or is suspended. */
   working(works: boolean): void;
 }
@@ -80,6 +83,8 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
   const knownIds = telemetry.gauge({ name: name('known_ids'), help: 'Event ids remembered to drop duplicates.', labels });
   const idsCut = telemetry.gauge({ name: name('known_ids_cut'), help: '1 while event ids within the window are forgotten for want of room.', labels });
   const working = telemetry.gauge({ name: name('working'), help: '0 while the delivery retries or is suspended.', labels });
+  const notices = telemetry.counter({ name: name('notices_total'), help: 'Notices of complete and reopened partitions that were sent, or dropped after a week, and tries that failed, by outcome.', labels: ['delivery', 'outcome'] });
+  const noticesPending = telemetry.gauge({ name: name('notices_pending'), help: 'Landings whose notices wait for their receiver.', labels });
   // There from the start: nobody sees an increase in a series that begins with it.
   lost.add(0, { delivery });
 
@@ -123,6 +128,8 @@ export function deliveryMetrics(telemetry: Telemetry, delivery: string): Deliver
       heldBytes.set(facts.bytes, { delivery });
       oldestHeld.set(facts.oldestMs / 1000, { delivery });
     },
+    notices: (outcome, count) => notices.add(count, { delivery, outcome }),
+    noticesPending: (landings) => noticesPending.set(landings, { delivery }),
     working: (works) => working.set(works ? 1 : 0, { delivery }),
   };
 }

@@ -11,6 +11,7 @@ import type { DeliveryShare } from '../ports/processes.ts';
 import type { Converter } from '../ports/converter.ts';
 import type { LakeStore } from '../ports/lake-store.ts';
 import type { LakeOffers } from '../model/object-settings.ts';
+import type { Notifier } from '../ports/notifier.ts';
 import type { Scheduler } from '../ports/scheduler.ts';
 import type { ShardGroups } from '../ports/shard-groups.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -40,6 +41,8 @@ export interface DeliveryRoom {
   /** Jobs that one process does for all that share the catalog. Default: `scheduler`. */
   readonly sharedScheduler?: Scheduler;
   readonly scratch: ScratchFolders;
+  /** Without it notices wait. */
+  readonly notifier?: Notifier;
   /** Whether this process lands; without it deliveries are known here and land in other processes. Default true. */
   readonly delivers?: boolean;
   /** Deals the shards among the processes that land them; without it this one lands all. */

@@ -13,6 +13,7 @@ import type { LogHolder } from './log-holder.ts';
 import { logHolder } from './log-holder.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import { deliveryMetrics } from './metrics.ts';
+import { noTries, sendNotices } from './notices.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { Worker } from './worker.ts';
 import { letGo, releaseDue } from './late-rows.ts';
@@ -20,6 +21,7 @@ import { startWorker } from './worker.ts';
 import { alone } from './work-share.ts';
 
 const MAINTENANCE_MS = 60_000;
+const NOTICES_MS = 10_000;
 
 export interface RunningDelivery {
   readonly document: DeliveryDocument;
@@ -71,6 +73,7 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
       membership && startWorker({ room, spec, createdMs, letThrough, flushTo, holder, ids, metrics, membership });
     running.set(spec.name, { document, holder, ids, metrics, worker, membership });
     if (kept === undefined && lands) upkeep.add(maintenance(spec.name));
+    if (lands && spec.notify !== undefined && kept?.document.spec.notify === undefined) upkeep.add(notices(spec.name));
   }
 
   /** A worker whose stream is gone says so by itself. */
@@ -82,6 +85,7 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
 
   async function end(name: string, delivery: RunningDelivery): Promise<void> {
     await upkeep.remove(jobName(name));
+    if (delivery.document.spec.notify !== undefined) await upkeep.remove(noticesJob(name));
     await delivery.worker?.stop();
     await delivery.membership?.leave();
     await delivery.ids.forget();
@@ -110,6 +114,20 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     };
   }
 
+  function notices(name: string): Parameters<typeof upkeep.add>[0] {
+    const tries = noTries();
+    return {
+      name: noticesJob(name),
+      everyMs: NOTICES_MS,
+      jitter: 0.2,
+      async run(signal) {
+        const { document, metrics } = running.get(name) ?? {};
+        if (document?.spec.notify === undefined || metrics === undefined) return;
+        await sendNotices({ room, spec: document.spec, streamId: document.streamId, metrics, tries }, signal);
+      },
+    };
+  }
+
   async function apply(state: CatalogState): Promise<void> {
     if (closed) return;
     for (const [name, delivery] of running) {
@@ -127,6 +145,9 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
         continue;
       }
       await delivery?.worker?.stop();
+      if (document.spec.notify === undefined && delivery?.document.spec.notify !== undefined) {
+        await upkeep.remove(noticesJob(name));
+      }
       if (document.paused) await delivery?.membership?.leave();
       start(document, delivery);
     }
@@ -159,6 +180,10 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
 /** A demand to land now needs no other worker. */
 function sameButFlush(a: DeliveryDocument, b: DeliveryDocument): boolean {
   return JSON.stringify({ ...a, flushTo: undefined }) === JSON.stringify({ ...b, flushTo: undefined });
+}
+
+function noticesJob(delivery: string): string {
+  return `delivery notices ${delivery}`;
 }
 
 function jobName(delivery: string): string {

@@ -29,6 +29,7 @@ import { encryptedExtension } from './object-settings.ts';
 import { readObjectKeys } from './object-spec.ts';
 import { readCompaction } from './spec-compaction.ts';
 import { readLate } from './spec-late.ts';
+import { readNotify } from './spec-notify.ts';
 import { readRetention } from './spec-retention.ts';
 import { readTransform } from './spec-transform.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
@@ -54,7 +55,7 @@ const KEYS = [
   'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
   'flush', 'rejects',
   'start',
-  'compaction', 'late', 'retention', 'retentionMs',
+  'compaction', 'late', 'retention', 'retentionMs', 'notify',
   'object', 'lifecycle',
 ];
 const NAME = { accepted: `1-${LIMITS.nameCharsMax} of A-Z a-z 0-9 _ . -`, test: isName };
@@ -121,6 +122,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     ...readCompaction(read, format, given['compaction']),
     ...readLate(read, { format, layout }, given['late']),
     ...readRetention(read, layout, given['retention'] ?? given['retentionMs']),
+    ...readNotify(read, { stream, layout }, given['notify']),
     ...readObjectKeys(read, given, { ground: { name, stream, layout }, offers }),
   };
   requireRoom(read, spec);

@@ -1,6 +1,7 @@
 /** What a delivery says of itself, from its document, its worker, its landing log and what waits in the stream. */
 import { isCut } from '../landing/known-keys.ts';
 import type { DeliveryState, DeliveryTrouble } from '../model/delivery.ts';
+import { isLakewardError } from '../model/errors.ts';
 import type { Positions } from '../model/stream.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { DeliveryStatus } from '../ports/deliveries.ts';
@@ -10,6 +11,7 @@ import { rowsOf, summed } from '../landing/reject-counts.ts';
 import { asLakewardError, troubleOf } from './fault.ts';
 import { heldFacts } from './late-rows.ts';
 import { landedPositions, newestOf } from './log-holder.ts';
+import { noticesWaiting } from './notices.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { RunningDelivery } from './running-deliveries.ts';
 import { isShared, NO_SHARDS, within } from './work-share.ts';
@@ -56,6 +58,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     pending: await pendingOf(room, delivery),
     planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,
     ...(follows === undefined ? {} : { follows }),
+    ...(await noticesOf(room, delivery)),
     ...times,
     ...(known === undefined ? {} : { dedupe: { knownIds: known.keys, cut: isCut(known) } }),
   };
@@ -66,6 +69,19 @@ function heldOf(view: LandingView | undefined): Pick<DeliveryStatus, 'held'> {
   if (view === undefined || oldest === undefined) return {};
   const { rows, files, bytes } = heldFacts(view.held, 0);
   return { held: { rows, files, bytes, sinceMs: oldest.sinceMs } };
+}
+
+async function noticesOf(
+  room: DeliveryRoom,
+  { document: { spec, streamId } }: RunningDelivery,
+): Promise<Pick<DeliveryStatus, 'notices'>> {
+  if (spec.notify === undefined) return {};
+  try {
+    return { notices: await noticesWaiting(room, { spec, streamId }) };
+  } catch (error) {
+    if (isLakewardError(error)) return {};
+    throw error;
+  }
 }
 
 /** Where what waits now ends. Throws when log or stream cannot tell. */

@@ -3,6 +3,7 @@
  * two paths that carry records lean, and closes in order: no new connections, requests under way finish, then the port is free.
  */
 import type { Broker } from '../ports/broker.ts';
+import type { CallOptions } from '../ports/call-options.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deliveries } from '../ports/deliveries.ts';
@@ -22,6 +23,7 @@ import { postRecords } from './http/post-records.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
 import { kinesisWire } from './kinesis/wire.ts';
 import { LakewardError } from '../model/errors.ts';
+import { type OwnRecord, putOwnRecords } from './own-records.ts';
 import { takesNoRecords } from './takes-no-records.ts';
 import type { Exchange, Request, Response } from './server/exchange.ts';
 import { headerOf, send } from './server/exchange.ts';
@@ -57,6 +59,8 @@ export interface FrontDoorOptions {
 export interface FrontDoor {
   /** Throws `config-invalid` when the address may not be listened on, or cannot. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stores records of the server's own. Throws `stream-not-found`, and what keeps records from being stored. */
+  put(stream: string, records: readonly OwnRecord[], options?: CallOptions): Promise<void>;
   /** Stops accepting and lets requests under way finish, as far as the time allows. Idempotent. */
   close(withinMs?: number): Promise<void>;
 }
@@ -160,6 +164,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       });
       return port.listen();
     },
+    put: (stream, records, call) => putOwnRecords(streams, stream, records, call),
     close: async (withinMs) => {
       closing.abort();
       await port.close(withinMs);

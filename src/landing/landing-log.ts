@@ -67,6 +67,8 @@ export interface LandingLogOptions {
   readonly stream: { readonly name: string; readonly id: StreamId };
   /** Keeps a list of its files for every partition. */
   readonly manifests?: boolean;
+  /** Keeps what is to be told of partitions that are complete or were reopened. */
+  readonly notices?: boolean;
   /** Asked only when entry 0 is made. */
   readonly start: () => Promise<Positions>;
   /** Makes lost files anew from the stream; without it a loss is reported as `stage-lost` and the delivery cannot go on. */
@@ -290,7 +292,17 @@ function seen(session: Session): NonNullable<Session['view']> {
 }
 
 function roomOf(options: LandingLogOptions): LandingRoom {
-  const { store, clock, telemetry, delivery, folder = delivery, writer, prefix, manifests = false } = options;
+  const {
+    store,
+    clock,
+    telemetry,
+    delivery,
+    folder = delivery,
+    writer,
+    prefix,
+    manifests = false,
+    notices = false,
+  } = options;
   return {
     store,
     clock,
@@ -299,6 +311,7 @@ function roomOf(options: LandingLogOptions): LandingRoom {
     writer,
     prefix,
     manifests,
+    notices,
     paths: landingPaths(folder),
     tuning: { ...TUNING, ...options.tuning },
     rules: { ...PROTOCOL, ...options.rules },

@@ -9,6 +9,7 @@ import { EMPTIED_BYTES } from './entry.ts';
 import { writeParts } from './file-list.ts';
 import type { LogView } from './follow.ts';
 import { tidyManifests } from './manifests.ts';
+import { dropNotices } from './notices.ts';
 import { dropRetiredKeys } from './key-files.ts';
 import { numberOfPart } from './paths.ts';
 import { inParallel } from './bounded-parallel.ts';
@@ -37,6 +38,7 @@ async function maintain(session: Session, call?: CallOptions): Promise<void> {
     await removeLeft(session.room, (await refreshed(session, call)).state.leaving, call);
   }
   await tidyManifests(session, call);
+  if (!session.room.notices) await dropNotices(session.room, call);
   if (!(await sweep(session, await settled(session, call), call)).more) session.sweptMs = nowMs;
 }
 

@@ -8,6 +8,7 @@ import type { CallOptions } from '../ports/call-options.ts';
 import type { LogView } from './follow.ts';
 import type { ClosedPartition, ReopenedPartition } from './fold.ts';
 import { inParallel } from './bounded-parallel.ts';
+import { type NoticeEvent, writeNotices } from './notices.ts';
 import { type PartitionFile, type PartitionReader, sumOf } from './partition-files.ts';
 import { again, type LandingRoom } from './room.ts';
 
@@ -23,17 +24,18 @@ export async function writeMarkers(
   const reopened = view.state.reopened.filter(isDue);
   if (closed.length === 0 && reopened.length === 0) return;
   const files = await reader.read(view, new Set(reopened.map(({ partition }) => partition)), call);
-  const markers = [
-    ...closed.map((part) => ({ path: room.paths.complete(part.partition), marker: closingOf(part) })),
-    ...reopened.map((part) => ({
-      path: room.paths.reopened(part.partition, part.entry),
-      marker: reopeningOf(part, files.get(part.partition) ?? []),
-    })),
+  const events = [
+    ...closed.map((part) => closingOf(part)),
+    ...reopened.map((part) => reopeningOf(part, files.get(part.partition) ?? [])),
   ];
-  await inParallel(markers, async ({ path, marker }) => {
-    const bytes = new TextEncoder().encode(`${JSON.stringify(marker)}\n`);
+  await inParallel(events, async ({ event, ...marker }) => {
+    const { paths } = room;
+    const { partition, entry } = marker;
+    const path = event === 'complete' ? paths.complete(partition) : paths.reopened(partition, entry);
+    const bytes = new TextEncoder().encode(`${JSON.stringify({ v: 1, ...marker })}\n`);
     await again(room, () => room.store.create(path, bytes, call), call);
   });
+  if (room.notices) await writeNotices(room, events, call);
   await room.step('marked');
 }
 
@@ -58,12 +60,19 @@ export async function dropMarkers(
   return found.length;
 }
 
-function closingOf({ partition, rows, files, bytes, closesAtMs, entry }: ClosedPartition): object {
-  return { v: 1, partition, rows, files, bytes, closedAt: new Date(closesAtMs).toISOString(), entry };
+function closingOf({ partition, rows, files, bytes, closesAtMs, entry }: ClosedPartition): NoticeEvent {
+  return { event: 'complete', partition, rows, files, bytes, closedAt: new Date(closesAtMs).toISOString(), entry };
 }
 
 /** Rows, files and bytes are those the partition has with the late ones. */
-function reopeningOf(part: ReopenedPartition, live: readonly PartitionFile[]): object {
+function reopeningOf(part: ReopenedPartition, live: readonly PartitionFile[]): NoticeEvent {
   const { partition, lateRows, closesAtMs, entry } = part;
-  return { v: 1, partition, ...sumOf(live), lateRows, closedAt: new Date(closesAtMs).toISOString(), entry };
+  return {
+    event: 'reopened',
+    partition,
+    ...sumOf(live),
+    lateRows,
+    closedAt: new Date(closesAtMs).toISOString(),
+    entry,
+  };
 }

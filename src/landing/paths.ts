@@ -31,6 +31,9 @@ export interface LandingPaths {
   readonly manifests: string;
   /** There while manifests are kept, of every partition. */
   readonly manifested: LakePath;
+  /** What an entry completed and reopened, to be told. */
+  notice(n: number): LakePath;
+  readonly notices: string;
   /** The partition that a marker, or a manifest, is of. */
   partitionOf(marker: string): string;
 }
@@ -45,6 +48,7 @@ export function landingPaths(folder: string): LandingPaths {
   const markers = `${top}/complete/`;
   const reopenings = `${top}/reopened/`;
   const manifests = `${top}/manifest/`;
+  const notices = `${top}/notices/`;
   const held = `${top}/held/`;
   const number = (n: number): string => String(n).padStart(DIGITS, '0');
   return {
@@ -65,6 +69,8 @@ export function landingPaths(folder: string): LandingPaths {
     held,
     manifest: (partition, n) => lakePath(`${manifests}${partition === '' ? '' : `${partition}/`}${number(n)}.json`),
     manifests,
+    notice: (n) => lakePath(`${notices}${number(n)}.json`),
+    notices,
     manifested: lakePath(`${top}/manifest.json`),
     partitionOf(marker) {
       if (marker.startsWith(markers)) return marker.slice(markers.length, -'.json'.length);

@@ -66,6 +66,8 @@ export interface LandingRoom {
   readonly prefix: string;
   /** Readers go by manifests. */
   readonly manifests: boolean;
+  /** Somebody is told of partitions that are complete or were reopened. */
+  readonly notices: boolean;
   readonly paths: LandingPaths;
   readonly tuning: LandingTuning;
   readonly rules: LandingRules;

@@ -107,6 +107,9 @@ export interface LateRule {
   readonly bytes: number;
 }
 
+/** Who is told of partitions that are complete or were reopened: an address, or a stream of the same server. */
+export type NotifyTarget = { readonly url: string } | { readonly stream: string };
+
 export interface DeliverySpec {
   readonly name: string;
   readonly stream: string;
@@ -141,6 +144,8 @@ export interface DeliverySpec {
   readonly late?: LateRule;
   /** How long after its time a partition stays in the lake; absent: for ever. */
   readonly retentionMs?: number;
+  /** Absent: nobody. */
+  readonly notify?: NotifyTarget;
   /** How files are kept, with fields in its texts. */
   readonly object?: ObjectSettings;
   /** What becomes of data files with time. */

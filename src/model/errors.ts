@@ -165,6 +165,12 @@ export const ERRORS = {
     retryable: false,
     meaning: 'Only a lake on S3 has this; the lake of this server is a folder.',
   },
+  'notify-failed': {
+    status: 502,
+    retryable: true,
+    meaning:
+      'The receiver of a delivery’s notices did not take them; the message says why. They are kept and sent again, for a week.',
+  },
   'owned-by-file': {
     status: 409,
     retryable: false,

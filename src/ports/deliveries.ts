@@ -66,6 +66,11 @@ export interface DeliveryStatus {
   readonly watermarkMs?: number;
   readonly pending: { readonly records: number; readonly bytes: number; readonly oldestArrivalMs?: number };
   readonly planVersion: number;
+  /**
+   * Of a delivery that notifies: landings whose notices wait for the receiver, since when, and why. Absent also when the lake cannot tell
+   * now.
+   */
+  readonly notices?: { readonly pending: number; readonly oldestMs?: number; readonly trouble?: DeliveryTrouble };
   /** How far a delivery whose schema is a subject has followed it; absent before its first landing. */
   readonly follows?: FollowedSubject;
   /**

@@ -72,6 +72,10 @@ export const CHANGEABLE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'duration|none',
     about: 'how long after its time a partition stays in the lake, like 400d; none for ever (default)',
   },
+  notify: {
+    value: 'url|stream|none',
+    about: 'who is told of hours that are complete or reopened: an http(s) address, or a stream; none (default)',
+  },
   'allowed-lateness': {
     value: 'duration',
     about: 'how long after an hour rows still count as on time (default 10m)',
@@ -106,6 +110,7 @@ export async function writtenOptions(call: Invocation): Promise<WrittenSpec> {
     compaction: compaction(call.option('compact')),
     late: late(call.option('hold-late')),
     retention: call.option('retention'),
+    notify: notify(call.option('notify')),
     allowedLateness: call.option('allowed-lateness'),
     eventFuture: call.option('event-future'),
   });
@@ -171,6 +176,11 @@ function eventTime(text: string | undefined): unknown {
 
 function compaction(readers: string | undefined): unknown {
   return readers === undefined || readers === 'none' ? readers : { readers };
+}
+
+function notify(text: string | undefined): unknown {
+  if (text === undefined || text === 'none') return text;
+  return text.includes('://') ? { url: text } : { stream: text };
 }
 
 function rejects(mode: string | undefined, budget: string | undefined): Record<string, unknown> | undefined {

@@ -88,6 +88,16 @@ function goneFacts({ spec, expiredRows, erasedRows }: DeliveryStatus): (readonly
   return gone.length + kept.length === 0 ? [] : [['gone', [...gone, ...kept].join('; ')]];
 }
 
+function noticeFacts({ spec, notices }: DeliveryStatus, nowMs: number): (readonly [string, string])[] {
+  if (spec.notify === undefined) return [];
+  const to = 'url' in spec.notify ? spec.notify.url : `stream ${spec.notify.stream}`;
+  if (notices === undefined || notices.pending === 0) return [['notices', `to ${to}`]];
+  const why = notices.trouble === undefined ? '' : `: ${notices.trouble.message}`;
+  return [
+    ['notices', `to ${to}; ${count(notices.pending)} wait, the oldest ${ageText(notices.oldestMs, nowMs)}${why}`],
+  ];
+}
+
 /** What becomes of rows and files on their way, where anything does. */
 function keepingFacts({ transform, object, lifecycle }: DeliveryStatus['spec']): (readonly [string, string])[] {
   const facts: (readonly [string, string])[] = [];
@@ -143,6 +153,7 @@ export function details(status: DeliveryStatus, nowMs: number): string[] {
     ['oldest', ageText(status.pending.oldestArrivalMs, nowMs)],
     ['last landed', time(status.lastLandedMs)],
     ['watermark', time(status.watermarkMs)],
+    ...noticeFacts(status, nowMs),
     ['log entry', count(status.entry)],
   ];
   return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);

@@ -55,7 +55,8 @@ async function valuesOf(file: string): Promise<readonly string[]> {
   return text.split(/\r?\n/).filter((line) => line !== '');
 }
 
-function tell({ terminal, flag }: Invocation, report: EraseReport): void {
+function tell(call: Invocation, report: EraseReport): void {
+  const { terminal } = call;
   const { matchedRows, matchedFiles, rejectedRows, proof } = report;
   const verb = report.dryRun ? 'would be erased' : 'erased';
   const rejected = rejectedRows === 0 ? '' : ` and ${plural(rejectedRows, 'rejected row')}`;
@@ -64,7 +65,7 @@ function tell({ terminal, flag }: Invocation, report: EraseReport): void {
     terminal.data(`another look at ${plural(proof.files, 'file')} finds ${plural(proof.found, 'row')}`);
     terminal.say(`on record: ${report.audit}`);
   }
-  for (const line of remarks(report, flag('leave-unreadable'))) terminal.say(line);
+  for (const line of remarks(report, call.flag('leave-unreadable'))) terminal.say(line);
 }
 
 function remarks(report: EraseReport, leaves: boolean): string[] {
