@@ -88,6 +88,12 @@ export interface LakeStore {
    */
   publish(handle: StageHandle, options?: CallOptions): Promise<'published' | 'stage-lost'>;
 
+  /**
+   * Gives the file a second name, an absolute path on the local disk, to be read and removed and never written. False when that cannot be, or
+   * there is no such file. Absent where no file lies on a local disk.
+   */
+  link?(path: LakePath, local: string, options?: CallOptions): Promise<boolean>;
+
   /** Drops a stage; fine when there is none. Never touches the final path. */
   discard(handle: Pick<StageHandle, 'staged' | 'versionId'>, options?: CallOptions): Promise<void>;
 }

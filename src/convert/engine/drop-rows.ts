@@ -26,7 +26,7 @@ export async function dropRows(
   const merge: MergeJob = { format, compression, inputs: [{ local, planVersion: 1 }], bytes, sort: [], directory };
   alive(bytes);
   unlink();
-  const source = await mergeSource(connection, merge, linked([local], 'in'));
+  const source = await mergeSource(connection, merge, linked([local]));
   await want(connection, job.values);
   const hits = job.values.length === 0 ? [] : await hitsOf(connection, job, source);
   const hit = hits.length === 0 ? 'false' : hits.map((one) => `coalesce(${one}, false)`).join(' OR ');
@@ -49,7 +49,7 @@ export async function dropRows(
   );
   const { size } = statSync(made);
   alive(size);
-  const written = await digestOf(connection, await mergeSource(connection, merge, linked([made], 'out')));
+  const written = await digestOf(connection, await mergeSource(connection, merge, linked([made])));
   if (written.rows !== rows - matched || written.rows !== digest.rows || written.checksum !== digest.checksum) {
     throw new Error(`${digest.rows} rows (${digest.checksum}) to be kept gave ${written.rows} (${written.checksum})`);
   }

@@ -3,7 +3,7 @@
  * back. That the inputs were read to their end is told by who knows how many rows landed. Nothing is decided about values: text formats are passed on as text. What columns the files have is in `merge-source.ts`.
  */
 import { readdirSync, statSync, symlinkSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { MergeJob, MergeResult, RowDigest } from '../../ports/converter.ts';
 import { literal } from './column-sql.ts';
@@ -14,6 +14,8 @@ import { type RowTally, rowTally } from './row-tally.ts';
 export { ColumnsDifferError } from './merge-source.ts';
 
 const LINK = 'merge-';
+const PLAIN = /^[\w.-]+$/;
+let linksMade = 0;
 /** A sort goes through its bytes more than once, and through many times what they are compressed. */
 const SORT_PASSES = 4;
 
@@ -25,7 +27,7 @@ export async function mergeFiles(
 ): Promise<MergeResult> {
   alive(job.bytes);
   unlink();
-  const source = await mergeSource(connection, job, linked(newestFirst(job), 'in'));
+  const source = await mergeSource(connection, job, linked(newestFirst(job)));
   const tally = tallyOf(connection);
   const local = join(job.directory, `merged.${extensionOf(job)}`);
   alive(job.bytes * (source.order.length === 0 ? 1 : SORT_PASSES));
@@ -36,7 +38,7 @@ export async function mergeFiles(
   const digest = tally.digest();
   const { size } = statSync(local);
   alive(size);
-  const written = await digestOf(connection, await mergeSource(connection, job, linked([local], 'out')));
+  const written = await digestOf(connection, await mergeSource(connection, job, linked([local])));
   if (written.rows !== digest.rows || written.checksum !== digest.checksum) {
     throw new Error(`a merge of ${digest.rows} rows (${digest.checksum}) gave ${written.rows} (${written.checksum})`);
   }
@@ -59,12 +61,20 @@ function tallyOf(connection: DuckDBConnection): RowTally {
   return tally;
 }
 
-/** Names in the working folder: the engine takes some characters of a path for patterns. */
-export function linked(locals: readonly string[], kind: string): string[] {
-  return locals.map((local, i) => {
-    const link = `${LINK}${kind}-${i}`;
-    symlinkSync(local, link);
-    return link;
+/** Names below the working folder, for the engine takes some characters of a path for patterns. Those of one folder share a link. */
+export function linked(locals: readonly string[]): string[] {
+  const links = new Map<string, string>();
+  return locals.map((local) => {
+    const named = basename(local);
+    const target = PLAIN.test(named) ? dirname(local) : local;
+    let link = links.get(target);
+    if (link === undefined) {
+      // Never a name again that the engine knows: it may remember what was in a file.
+      link = `${LINK}${linksMade++}`;
+      symlinkSync(target, link);
+      links.set(target, link);
+    }
+    return target === local ? link : `${link}/${named}`;
   });
 }
 

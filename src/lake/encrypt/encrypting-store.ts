@@ -53,8 +53,12 @@ export function encryptingStore(inner: LakeStore, keys: KeyRing): LakeStore {
   };
 }
 
-function passedOn(inner: LakeStore): Pick<LakeStore, 'list' | 'remove' | 'publish' | 'discard'> {
+function passedOn(inner: LakeStore): Pick<LakeStore, 'list' | 'remove' | 'publish' | 'discard' | 'link'> {
+  const link = inner.link?.bind(inner);
   return {
+    ...(link === undefined
+      ? {}
+      : { link: async (path: LakePath, local: string) => !isEncryptedName(path) && (await link(path, local)) }),
     list: (prefix, options) => inner.list(prefix, options),
     remove: (path, options) => inner.remove(path, options),
     publish: (handle, options) => inner.publish(handle, options),

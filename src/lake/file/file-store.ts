@@ -135,7 +135,7 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
     await absentAsUndefined(fileSystem.unlink(local));
   }
 
-  const store: LakeStore = {
+  const store: Required<LakeStore> = {
     async create(path, bytes) {
       const outcome = await withTemporary(
         (temporary) => fileSystem.writeNew(temporary, bytes),
@@ -180,6 +180,13 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
       return { staged, final, bytes, checksum, ...(object === undefined ? {} : { object }) };
     },
 
+    // Why it cannot be is told by whoever reads the file then.
+    link: (path, local) =>
+      fileSystem.link(`${root}/${path}`, local).then(
+        () => true,
+        () => false,
+      ),
+
     async publish({ staged, final }) {
       const since = guard.adoptions();
       const moved = await inFolder(final, () => move(`${root}/${staged}`, final));
@@ -217,8 +224,8 @@ function fileStore(room: Room & { readonly identity: string }): LakeStore {
   return guarded(store);
 }
 
-/** Checks the signal before each call and gives every failure its place in the catalogue. */
-function guarded(store: LakeStore): LakeStore {
+/** Checks the signal before each call that may throw and gives every failure its place in the catalogue. */
+function guarded(store: Required<LakeStore>): LakeStore {
   const named =
     <A, O extends { readonly signal?: AbortSignal | undefined }, R>(
       call: (target: A, options?: O) => Promise<R>,
@@ -246,6 +253,7 @@ function guarded(store: LakeStore): LakeStore {
         () => `write ${path}`,
       )(path, options),
     read: named(store.read.bind(store), (path) => `read ${path}`),
+    link: store.link,
     list: named(store.list.bind(store), (prefix) => `list '${prefix}'`),
     remove: named(store.remove.bind(store), (path) => `remove ${path}`),
     stage: named(store.stage.bind(store), (file) => `stage ${file.staged}`),

@@ -51,12 +51,18 @@ export function countingStore(inner: LakeStore, { telemetry, clock }: CountingOp
     }
   }
   const done = (): string => 'done';
+  const link = inner.link?.bind(inner);
+  const linking: Pick<LakeStore, 'link'> =
+    link === undefined
+      ? {}
+      : { link: (path, local) => counted('link', link(path, local), (isThere) => (isThere ? 'done' : 'refused')) };
 
   return {
     create: (path, bytes, options) => counted('create', inner.create(path, bytes, options), (answer) => answer),
     overwrite: (path, bytes, options) => counted('overwrite', inner.overwrite(path, bytes, options), done),
     read: (path, options) =>
       counted('read', inner.read(path, options), (answer) => (answer === undefined ? 'absent' : 'found')),
+    ...linking,
     list: (prefix, options) => counted('list', inner.list(prefix, options), done),
     remove: (path, options) => counted('remove', inner.remove(path, options), done),
     async stage(file, options) {
