@@ -22,7 +22,7 @@ export const OVERRIDES: readonly Override[] = [
   { key: 'server.port', variable: 'LAKEWARD_SERVER_PORT', flag: 'port', form: 'integer' },
   { key: 'server.open', variable: 'LAKEWARD_SERVER_OPEN', flag: 'open', form: 'flag' },
   { key: 'server.keys', variable: 'LAKEWARD_SERVER_KEYS', form: 'keys' },
-  { key: 'server.noticeSecret', variable: 'LAKEWARD_SERVER_NOTICE_SECRET', form: 'text' },
+  { key: 'server.noticeSecret', variable: 'LAKEWARD_SERVER_NOTICESECRET', form: 'text' },
   { key: 'data.folder', variable: 'LAKEWARD_DATA_FOLDER', flag: 'data', form: 'path' },
   { key: 'lake.folder', variable: 'LAKEWARD_LAKE_FOLDER', flag: 'lake', form: 'path' },
   { key: 'schedule.redis', variable: 'LAKEWARD_SCHEDULE_REDIS', form: 'text' },
