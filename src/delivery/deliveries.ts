@@ -162,8 +162,10 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       if (document.paused) throw new LakewardError('delivery-paused', `delivery '${name}' is paused`);
       if (worker === undefined || isSharedNow(room, delivery)) await flushEverywhere(room, delivery, call);
       else await worker.flush('request', call);
-      if (document.spec.late !== undefined)
+      const { held = [] } = delivery.holder.view() ?? {};
+      if (document.spec.late !== undefined || held.length > 0) {
         await releaseAll(room, { log: await freshLog(name), spec: document.spec }, call);
+      }
       return statusOf(name);
     },
     async setPaused(name, paused, call) {
