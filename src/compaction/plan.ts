@@ -36,7 +36,10 @@ export async function planMerges(
     const facts = { path, partition, rows, bytes: file.bytes, eventMinMs, eventMaxMs, planVersion, checksum };
     files.push({ ...facts, ...state });
   }, call);
-  const all = chooseGroups(files, { ...rule, nowMs: clock.nowMs() });
+  // Late rows that are held are about to come: a partition is merged with them, not before and after.
+  const awaited = new Set(log?.view().held.map(({ file }) => file.partition));
+  const candidates = files.map((file) => (awaited.has(file.partition) ? { ...file, open: true } : file));
+  const all = chooseGroups(candidates, { ...rule, nowMs: clock.nowMs() });
   const groups = firstOf(all);
   const taken = all.reduce((sum, group) => sum + group.files.length, 0);
   const told: CompactionPlan = {
