@@ -1,7 +1,8 @@
 /**
  * From the bytes Kafka answers to record batches of one shard: records before the position asked for are cut off (Kafka answers whole
  * batches), control records and records of aborted transactions are passed over, and offsets without a record, as compaction and
- * transactions leave them, end a batch, so that offsets inside one are contiguous. No object is made of a record. Pure.
+ * transactions leave them, end a batch, so that offsets inside one are contiguous. No object is made of a record. Pure but for the
+ * bytes: records are moved together where they lie, and the answer is used up.
  */
 import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka';
 import type { RecordBatch } from '../../model/record-batch.ts';
@@ -10,14 +11,12 @@ import type { OffsetGap } from '../../ports/broker.ts';
 import { batchBytesAt, damaged, HEAD_BYTES } from './checksum.ts';
 import type { FetchedPartition } from './fetch-request.ts';
 import { type RecordCursor, recordCursor } from './record-cursor.ts';
-import { type Run, runOf } from './record-run.ts';
+import { type AnswerSpace, type Run, runOf } from './record-run.ts';
 
 const COMPRESSION = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** Room a run begins with when it is not the first: of a compacted topic there may be many. */
-const LATER_RUN_BYTES = 4096;
 
 export interface FetchedShard {
   readonly batches: readonly RecordBatch[];
@@ -29,6 +28,7 @@ export function fetchedShard(shard: ShardIndex, from: Offset, answer: FetchedPar
   const { records } = answer;
   const runs: Run[] = [];
   const gaps: OffsetGap[] = [];
+  const space: AnswerSpace = { bytes: records, used: 0, read: 0 };
   const aborted = abortedTransactions(answer);
   let next: number = from;
 
@@ -45,7 +45,7 @@ export function fetchedShard(shard: ShardIndex, from: Offset, answer: FetchedPar
       if (offset < next) continue;
       if (offset > next) passOver(offset);
       let run = runs.at(-1);
-      if (run?.end() !== offset) runs.push((run = runOf(offset, runs.length === 0 ? records.length : LATER_RUN_BYTES)));
+      if (run?.end() !== offset) runs.push((run = runOf(offset, space)));
       run.add(cursor, timeOf(cursor.timeDelta));
       next = offset + 1;
     }
@@ -54,13 +54,17 @@ export function fetchedShard(shard: ShardIndex, from: Offset, answer: FetchedPar
   for (let at = 0; at + HEAD_BYTES <= records.length; ) {
     const head = headAt(records, at);
     if (at + head.bytes > records.length) break;
-    const bytes = records.subarray(at + HEAD_BYTES, at + head.bytes);
+    const from = at + HEAD_BYTES;
     at += head.bytes;
     if (head.end <= next) continue;
     const { attributes, firstMs, greatestMs } = head;
     if (!aborted(head) && (attributes & CONTROL) === 0) {
       const timeOf = (attributes & LOG_APPEND_TIME) === 0 ? (delta: number) => firstMs + delta : () => greatestMs;
-      take(recordCursor(plainBytes(bytes, attributes & COMPRESSION), head.count), head.firstOffset, timeOf);
+      const compression = attributes & COMPRESSION;
+      if (compression !== 0) space.read = at;
+      const plain = compression === 0 ? undefined : plainBytes(records.subarray(from, at), compression);
+      const span = plain === undefined ? { from, to: at } : { from: 0, to: plain.length };
+      take(recordCursor(plain ?? records, { ...span, count: head.count }), head.firstOffset, timeOf);
     }
     if (next < head.end) passOver(head.end);
   }
@@ -94,7 +98,6 @@ function headAt(records: Buffer, at: number): Head {
 }
 
 function plainBytes(bytes: Buffer, compression: number): Buffer {
-  if (compression === 0) return bytes;
   const algorithm = compressionsAlgorithmsByBitmask[compression];
   if (algorithm === undefined) throw damaged(`compression ${compression} is not known`);
   return algorithm.decompressSync(bytes);

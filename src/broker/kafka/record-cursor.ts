@@ -17,8 +17,15 @@ export interface RecordCursor {
   move(): boolean;
 }
 
-export function recordCursor(bytes: Buffer, count: number): RecordCursor {
-  let at = 0;
+/** Where records lie in bytes, and how many. */
+export interface RecordSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+export function recordCursor(bytes: Buffer, { from, to, count }: RecordSpan): RecordCursor {
+  let at = from;
   let left = count;
 
   /** A zigzag varint. */
@@ -54,7 +61,7 @@ export function recordCursor(bytes: Buffer, count: number): RecordCursor {
       left--;
       const length = number();
       const end = at + length;
-      if (length < 0 || end > bytes.length) throw damaged(UNREADABLE);
+      if (length < 0 || end > to) throw damaged(UNREADABLE);
       // Attributes.
       at++;
       cursor.timeDelta = number();
