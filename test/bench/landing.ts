@@ -46,7 +46,7 @@ export async function land(
     flush: { age: '1s' },
   });
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     const status = (await (await fetch(`${server.url}/v1/deliveries/${spec.name}`)).json()) as {
       rows: number;
       rejectedRows: number;
