@@ -111,11 +111,12 @@ async function merge(
   inputs: readonly Fetched[],
   directory: string,
 ): Promise<MergeResult> {
-  const { format, compression, eventTime } = spec;
+  const { format, compression, parquet, eventTime } = spec;
   if (!isMergeable(format)) throw new LakewardError('internal', `files of format ${format} are not merged`);
   const byTime = eventTime.from === 'field' ? [eventTime.field] : [];
   const sort = rule.sort === 'time' ? byTime : rule.sort === 'none' ? [] : rule.sort;
-  return room.converter.merge({ format, compression, inputs, bytes: bytesOf(inputs), sort, directory }, { signal });
+  const style = { format, compression, ...(parquet === undefined ? {} : { parquet }) };
+  return room.converter.merge({ ...style, inputs, bytes: bytesOf(inputs), sort, directory }, { signal });
 }
 
 async function stage(

@@ -7,8 +7,9 @@ import type { DeliverySpec } from '../model/delivery.ts';
 import type { ConvertJob } from '../ports/converter.ts';
 
 export function convertJob(spec: DeliverySpec, plan: ColumnPlan, directory: string): ConvertJob {
-  const { layout, eventTime, eventFutureMs, format, compression, separator, formulaGuard } = spec;
+  const { layout, eventTime, eventFutureMs, format, compression, parquet, separator, formulaGuard } = spec;
   const forFormat = {
+    ...(parquet === undefined ? {} : { parquet }),
     ...(separator === undefined ? {} : { separator }),
     ...(formulaGuard === undefined ? {} : { formulaGuard }),
   };

@@ -30,6 +30,7 @@ import { readObjectKeys } from './object-spec.ts';
 import { readCompaction } from './spec-compaction.ts';
 import { readLate } from './spec-late.ts';
 import { readNotify } from './spec-notify.ts';
+import { readParquet } from './spec-parquet.ts';
 import { readRetention } from './spec-retention.ts';
 import { readTransform } from './spec-transform.ts';
 import type { QuantityRule, SpecReader } from './spec-fields.ts';
@@ -52,7 +53,7 @@ export const SPEC_DEFAULTS = {
 // biome-ignore format: one line a concern
 const KEYS = [
   'name', 'stream', 'prefix', 'layout', 'eventTime', 'eventFuture', 'eventFutureMs', 'allowedLateness',
-  'allowedLatenessMs', 'format', 'compression', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
+  'allowedLatenessMs', 'format', 'compression', 'parquet', 'separator', 'formulaGuard', 'schema', 'evolve', 'transform', 'dedupe',
   'flush', 'rejects',
   'start',
   'compaction', 'late', 'retention', 'retentionMs', 'notify',
@@ -111,6 +112,7 @@ export function parseDeliverySpec(input: unknown, offers?: LakeOffers): Delivery
     }),
     format,
     compression: readCompression(read, format, given['compression']),
+    ...readParquet(read, format, given['parquet']),
     ...readFormatOptions(read, format, given),
     schema: readSchema(read, given['schema'] ?? 'auto'),
     ...readEvolve(read, format, given),

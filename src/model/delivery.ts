@@ -110,6 +110,14 @@ export interface LateRule {
 /** Who is told of partitions that are complete or were reopened: an address, or a stream of the same server. */
 export type NotifyTarget = { readonly url: string } | { readonly stream: string };
 
+/** How Parquet files are written; what is absent is as the engine does it: 122,880 rows, filters with 1 % of false positives. */
+export interface ParquetOptions {
+  /** Rows of a row group; fewer where they are many bytes. */
+  readonly rowGroupRows?: number;
+  /** Share of false positives of the bloom filters, which columns of few different values get. */
+  readonly bloomFilters?: number | 'none';
+}
+
 export interface DeliverySpec {
   readonly name: string;
   readonly stream: string;
@@ -124,6 +132,7 @@ export interface DeliverySpec {
   readonly allowedLatenessMs: number;
   readonly format: DataFormat;
   readonly compression: Compression;
+  readonly parquet?: ParquetOptions;
   /** Format `raw`: text behind each record; none when absent. */
   readonly separator?: string;
   /** Format `csv`: texts that a spreadsheet would take for a formula get a leading `'`. */

@@ -4,7 +4,7 @@
  */
 import type { ColumnPlan, ExtraKey, PlanTransform, Transform } from '../model/column-plan.ts';
 import type { ColumnStatistics, RejectCount, RejectedRow } from '../model/data-file.ts';
-import type { Compression, DataFormat, EventTime } from '../model/delivery.ts';
+import type { Compression, DataFormat, EventTime, ParquetOptions } from '../model/delivery.ts';
 import type { RecordBatch } from '../model/record-batch.ts';
 import type { ShardIndex } from '../model/stream.ts';
 import type { CallOptions } from './call-options.ts';
@@ -17,6 +17,7 @@ export interface ConvertJob {
   readonly eventFutureMs: number;
   readonly format: DataFormat;
   readonly compression: Compression;
+  readonly parquet?: ParquetOptions;
   /** Format `raw`, which has no columns: text behind each record. */
   readonly separator?: string;
   /** Format `csv`: see the specification. */
@@ -106,6 +107,7 @@ export interface ConvertResult {
 export interface MergeJob {
   readonly format: Exclude<DataFormat, 'raw'>;
   readonly compression: Compression;
+  readonly parquet?: ParquetOptions;
   /** Absolute paths. The columns are those of all, in the order of the newest plan; a value that a file has no column for is null. */
   readonly inputs: readonly { readonly local: string; readonly planVersion: number }[];
   /** Bytes of all inputs. */
@@ -134,6 +136,7 @@ export interface MergeResult {
 export interface DropJob {
   readonly format: Exclude<DataFormat, 'raw'>;
   readonly compression: Compression;
+  readonly parquet?: ParquetOptions;
   /** Absolute path. */
   readonly local: string;
   readonly bytes: number;

@@ -110,6 +110,8 @@ describe('a specification', () => {
     { format: 'raw', separator: '\n', compression: 'zstd' },
     { evolve: 'add' },
     { format: 'csv', formulaGuard: true, compression: 'zstd' },
+    { parquet: { rowGroupRows: 500_000, bloomFilters: 0.001 } },
+    { parquet: { bloomFilters: 'none' } },
   ])('parses to itself: %j', (change) => {
     const spec = parseDeliverySpec({ name: 'd', stream: 's', ...change });
     expect(parseDeliverySpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
@@ -144,6 +146,11 @@ describe('a specification', () => {
       { evolve: 'add', schema: { avro: { type: 'record', name: 'r', fields: [{ name: 'a', type: 'long' }] } } },
     ],
     ['argument-invalid', { format: 'csv', compression: 'snappy' }],
+    ['argument-invalid', { format: 'csv', parquet: { rowGroupRows: 10_000 } }],
+    ['argument-invalid', { parquet: { rowGroupRows: 100 } }],
+    ['argument-invalid', { parquet: { bloomFilters: 0.9 } }],
+    ['argument-invalid', { parquet: { bloomFilters: ['a'] } }],
+    ['argument-invalid', { parquet: { pageBytes: 1 } }],
     ['argument-invalid', { format: 'raw', compression: 'snappy' }],
     ['argument-invalid', { format: 'raw', schema: { avro: { type: 'record', name: 'r', fields: [] } } }],
     ['argument-invalid', { format: 'raw', separator: 7 }],

@@ -156,6 +156,7 @@ export function merged(base: WrittenSpec, change: WrittenSpec): WrittenSpec {
   }
   if (result['format'] !== 'raw' && change['separator'] === undefined) delete result['separator'];
   if (result['schema'] !== 'auto' && change['evolve'] === undefined) delete result['evolve'];
+  if (result['format'] !== 'parquet' && change['parquet'] === undefined) delete result['parquet'];
   if (result['format'] !== 'csv' && change['formulaGuard'] === undefined) delete result['formulaGuard'];
   return result;
 }

@@ -86,7 +86,7 @@ async function scanned(
 ): Promise<Partial<EraseTally>> {
   const style = styleOf(spec, file.path);
   if (style === undefined || !isMergeable(style.format)) return { rawFiles: 1 };
-  const { format, compression } = style;
+  const { format, compression, parquet } = style;
   const folders = [await room.scratch.make(), await room.scratch.make()] as const;
   try {
     const local = `${folders[0]}/in`;
@@ -94,7 +94,8 @@ async function scanned(
     if (!(await fetchFile(room, { ...known, local }, call.signal))) return { missing: [file.path] };
     const { bytes } = file;
     const facts = { format, compression, local, bytes, rewrite, directory: folders[1] };
-    const job = { ...facts, field: wanted.field, values: wanted.list };
+    const options = parquet === undefined ? {} : { parquet };
+    const job = { ...facts, ...options, field: wanted.field, values: wanted.list };
     return await use(await room.converter.dropRows(job, call), style);
   } finally {
     for (const folder of folders) await room.scratch.remove(folder);

@@ -8,7 +8,8 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Column, ColumnPlan, ColumnType } from '../../model/column-plan.ts';
 import { EXTRA_COLUMN } from '../../model/column-plan.ts';
 import type { ColumnStatistics } from '../../model/data-file.ts';
-import type { Compression, DataFormat } from '../../model/delivery.ts';
+import type { Compression, DataFormat, ParquetOptions } from '../../model/delivery.ts';
+import { MIB } from '../../model/limits.ts';
 import type { ConvertedFile } from '../../ports/converter.ts';
 import { literal, name, readType, writeExpression } from './column-sql.ts';
 import { guardedName, guardedText } from './formula-guard.ts';
@@ -18,6 +19,7 @@ export interface CopyJob {
   readonly plan: ColumnPlan;
   readonly format: DataFormat;
   readonly compression: Compression;
+  readonly parquet?: ParquetOptions;
   readonly formulaGuard?: true;
   readonly directory: string;
   /** Key of a grouped line's partition number. */
@@ -25,6 +27,10 @@ export interface CopyJob {
 }
 
 const LINE_BYTES_MIN = 1024 * 1024;
+/** As they lie in memory: wide rows would not fit an engine otherwise. */
+const ROW_GROUP_BYTES_MAX = 128 * MIB;
+/** Room is taken for all of them in every column; what a group of the engine's own size has. */
+const DICTIONARY_VALUES_MAX = 24_576;
 
 /** What a COPY writes: columns over rows. */
 export interface Selection {
@@ -108,7 +114,11 @@ export function linesOf(spool: Spool, job: CopyJob, more: Readonly<Record<string
   return `read_json(${source.join(', ')})`;
 }
 
-export function formatOptions({ format, compression }: Pick<CopyJob, 'format' | 'compression'>): string[] {
+export function formatOptions({
+  format,
+  compression,
+  parquet = {},
+}: Pick<CopyJob, 'format' | 'compression' | 'parquet'>): string[] {
   switch (format) {
     case 'parquet':
       return [
@@ -116,12 +126,24 @@ export function formatOptions({ format, compression }: Pick<CopyJob, 'format' | 
         `COMPRESSION ${compression}`,
         'RETURN_STATS',
         ...(compression === 'zstd' ? ['COMPRESSION_LEVEL 1'] : []),
+        ...parquetOptions(parquet),
       ];
     case 'csv':
       return ['FORMAT csv', 'HEADER', "NEW_LINE '\\r\\n'", `COMPRESSION ${compression}`];
     default:
       return ['FORMAT csv', 'HEADER false', "QUOTE ''", "ESCAPE ''", "DELIMITER '\x01'", `COMPRESSION ${compression}`];
   }
+}
+
+function parquetOptions({ rowGroupRows, bloomFilters }: ParquetOptions): string[] {
+  const options = [`ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES_MAX}`];
+  if (rowGroupRows !== undefined) {
+    options.push(`ROW_GROUP_SIZE ${rowGroupRows}`);
+    options.push(`DICTIONARY_SIZE_LIMIT ${Math.min(DICTIONARY_VALUES_MAX, Math.floor(rowGroupRows / 5))}`);
+  }
+  if (bloomFilters === 'none') options.push('WRITE_BLOOM_FILTER false');
+  else if (bloomFilters !== undefined) options.push(`BLOOM_FILTER_FALSE_POSITIVE_RATIO ${bloomFilters}`);
+  return options;
 }
 
 export function extensionOf({ format, compression }: Pick<CopyJob, 'format' | 'compression'>): string {

@@ -22,8 +22,8 @@ export async function dropRows(
   job: DropJob,
   alive: (bytes: number) => void,
 ): Promise<DropResult> {
-  const { format, compression, directory, bytes, local } = job;
-  const merge: MergeJob = { format, compression, inputs: [{ local, planVersion: 1 }], bytes, sort: [], directory };
+  const { format, directory, bytes, local } = job;
+  const merge: MergeJob = { ...job, inputs: [{ local, planVersion: 1 }], sort: [] };
   alive(bytes);
   unlink();
   const source = await mergeSource(connection, merge, linked([local]));
