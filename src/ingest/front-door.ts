@@ -20,13 +20,13 @@ import { errorAnswer, apiErrorOf } from './http/api-error.ts';
 import type { ControlApi } from './http/control-api.ts';
 import { createControlApi } from './http/control-api.ts';
 import { postRecords } from './http/post-records.ts';
-import { ingestMetrics } from './ingest-metrics.ts';
+import { CLIENT_GONE, ingestMetrics } from './ingest-metrics.ts';
 import { kinesisWire } from './kinesis/wire.ts';
 import { LakewardError } from '../model/errors.ts';
 import { type OwnRecord, putOwnRecords } from './own-records.ts';
 import { takesNoRecords } from './takes-no-records.ts';
 import type { Exchange, Request, Response } from './server/exchange.ts';
-import { headerOf, send } from './server/exchange.ts';
+import { GONE, headerOf, send } from './server/exchange.ts';
 import { openPort } from './server/port.ts';
 import type { ServerConfig, ServerStatusFacts } from './server-options.ts';
 import { boundsOf } from './server-options.ts';
@@ -65,8 +65,6 @@ export interface FrontDoor {
   close(withinMs?: number): Promise<void>;
 }
 
-/** Every answered request ends in an abort that nobody hears; made anew, its reason would cost a stack trace each. */
-const GONE = new DOMException('the client has gone', 'AbortError');
 const RECORDS_PATH = /^\/v1\/streams\/([^/]+)\/records$/;
 
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
@@ -87,6 +85,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     const { request, response, requestId } = exchange;
     let answer;
     let code = 'ok';
+    let isGone = false;
     try {
       checkBearer(headerOf(request, 'authorization'));
       if (closing.signal.aborted) throw new LakewardError('service-stopping', 'the server is stopping');
@@ -94,15 +93,15 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       answer = await postRecords(name, exchange, { ...services, schemas: options.schemas, bounds });
     } catch (error) {
       const problem = apiErrorOf(error);
-      // A client that did not wait is no fault.
-      if (problem.code === 'internal' && error !== exchange.signal.reason)
-        log.error('request failed', { requestId, error });
+      isGone = error === GONE;
+      if (problem.code === 'internal' && !isGone) log.error('request failed', { requestId, error });
       answer = errorAnswer(problem, requestId);
       code = problem.code;
     } finally {
       exchange.reservation.release();
     }
-    metrics.requests.add(1, { protocol: 'http', action: 'postRecords', status: String(answer.status), code });
+    const outcome = isGone ? CLIENT_GONE : { status: String(answer.status), code };
+    metrics.requests.add(1, { protocol: 'http', action: 'postRecords', ...outcome });
     send(response, answer);
   }
 

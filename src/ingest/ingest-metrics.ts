@@ -15,6 +15,9 @@ export interface IngestMetrics {
   readonly inFlightBytes: Gauge;
 }
 
+/** How a request is counted whose client did not wait for the answer: no fault of the server. */
+export const CLIENT_GONE = { status: '499', code: 'client-gone' };
+
 export function ingestMetrics(telemetry: Telemetry): IngestMetrics {
   return {
     records: telemetry.counter({
@@ -39,7 +42,7 @@ export function ingestMetrics(telemetry: Telemetry): IngestMetrics {
     }),
     requests: telemetry.counter({
       name: 'lakeward_ingest_requests_total',
-      help: 'Requests answered.',
+      help: 'Requests answered; with status 499 those whose client did not wait.',
       labels: ['protocol', 'action', 'status', 'code'],
     }),
     acknowledgeSeconds: telemetry.histogram({

@@ -6,10 +6,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
-import type { ErrorCode } from '../../model/errors.ts';
 import { LakewardError } from '../../model/errors.ts';
 import { LIMITS, MIB } from '../../model/limits.ts';
-import type { Exchange, Request } from '../server/exchange.ts';
+import { CLIENT_GONE } from '../ingest-metrics.ts';
+import { type Exchange, GONE, type Request } from '../server/exchange.ts';
 import { applyRoutes } from './apply-routes.ts';
 import { apiErrorOf, errorAnswer } from './api-error.ts';
 import { careRoutes } from './care-routes.ts';
@@ -172,18 +172,19 @@ function answerError(
   problem: LakewardError,
   { request, reply, options }: { request: FastifyRequest; reply: FastifyReply; options: ControlApiOptions },
 ): FastifyReply {
-  if (problem.code === 'internal') {
+  const isGone = problem.cause === GONE;
+  if (problem.code === 'internal' && !isGone) {
     options.telemetry.log.error('request failed', { room: 'ingest', requestId: request.id, error: problem.cause });
   }
   const answer = errorAnswer(problem, request.id);
   const { status, headers, body } = isRegistryPath(request.url) ? registryAnswer(problem, answer) : answer;
-  count(request, { status, code: problem.code, options });
+  count(request, { ...(isGone ? CLIENT_GONE : { status, code: problem.code }), options });
   return reply.code(status).headers(headers).send(body);
 }
 
 function count(
   request: FastifyRequest,
-  { status, code, options }: { status: number; code: ErrorCode | 'ok'; options: ControlApiOptions },
+  { status, code, options }: { status: number | string; code: string; options: ControlApiOptions },
 ): void {
   const action = `${request.method} ${request.routeOptions.url ?? 'unknown'}`;
   options.metrics.requests.add(1, { protocol: 'http', action, status: String(status), code });

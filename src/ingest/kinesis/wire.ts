@@ -8,9 +8,9 @@ import { isLakewardError } from '../../model/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/telemetry.ts';
 import { signatureFormProblem, signatureProblem } from '../auth/signature-v4.ts';
-import type { IngestMetrics } from '../ingest-metrics.ts';
+import { CLIENT_GONE, type IngestMetrics } from '../ingest-metrics.ts';
 import type { Exchange } from '../server/exchange.ts';
-import { headerOf, readBody, send } from '../server/exchange.ts';
+import { GONE, headerOf, readBody, send } from '../server/exchange.ts';
 import type { AccessKey, ServerBounds } from '../server-options.ts';
 import { takesNoRecords } from '../takes-no-records.ts';
 import type { Action, ActionContext, ActionResult } from './action.ts';
@@ -61,10 +61,10 @@ export function kinesisWire(options: WireOptions): (exchange: Exchange) => Promi
     } catch (error) {
       const problem = wireErrorOf(error);
       const status = statusOf(problem.type);
-      // A client that did not wait is no fault.
-      if (problem.type === 'InternalFailure' && error !== exchange.signal.reason)
+      const isGone = error === GONE;
+      if (problem.type === 'InternalFailure' && !isGone)
         options.log.error('request failed', { requestId, action: action?.name, error });
-      count(exchange, action, { status, code: problem.type }, options);
+      count(exchange, action, isGone ? CLIENT_GONE : { status, code: problem.type }, options);
       const broken = isLakewardError(error, 'body-too-large') ? { connection: 'close' } : {};
       const all = {
         ...headers,
@@ -117,7 +117,7 @@ async function act(exchange: Exchange, action: Action | undefined, options: Wire
 function count(
   exchange: Exchange,
   action: Action | undefined,
-  outcome: { status: number; code: string },
+  outcome: { status: number | string; code: string },
   { metrics, clock }: WireOptions,
 ): void {
   const labels = {

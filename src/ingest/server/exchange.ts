@@ -27,6 +27,9 @@ export interface Exchange {
   readonly reservation: Reservation;
 }
 
+/** Why `signal` aborts then. Every answered request ends in an abort that nobody hears; made anew, it would cost a stack trace each. */
+export const GONE = new DOMException('the client has gone', 'AbortError');
+
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
