@@ -19,6 +19,8 @@ const TOPIC_PREFIX = 'lakeward-';
 
 export interface BrokerPlace {
   readonly broker: Broker;
+  /** Whether the broker may answer later. */
+  readonly isAway: (error: LakewardError) => boolean;
   /** Absent when no other process lands these streams. */
   readonly groups?: ShardGroups;
   /** Throws `broker-changed` when a stream of the catalog is not kept here. To be asked before any is opened. */
@@ -38,10 +40,12 @@ export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom
   if (kafka !== undefined) {
     // Takes a while to load: only who uses it waits for it.
     const { kafkaBroker } = await import('../broker/kafka/kafka-broker.ts');
+    const { isAway } = await import('../broker/kafka/kafka-errors.ts');
     const { kafkaShardGroups } = await import('../broker/kafka/shard-group.ts');
     const options = { ...(await connectionOf(kafka)), clock, telemetry };
     return {
       broker: kafkaBroker({ ...options, topicPrefix: TOPIC_PREFIX }),
+      isAway,
       ...(isShared(config) && { groups: kafkaShardGroups(options) }),
       checkStreams: (all) => checkAll(all, 'kafka'),
     };
@@ -57,7 +61,7 @@ export async function openBroker({ config, clock, telemetry, owned }: BrokerRoom
       reserveBytes: config.data.reserveBytes,
     },
   });
-  return { broker, checkStreams: (all) => checkAll(all, 'embedded') };
+  return { broker, isAway: () => false, checkStreams: (all) => checkAll(all, 'embedded') };
 }
 
 function checkAll(streams: Iterable<StreamDocument>, configured: 'kafka' | 'embedded'): void {

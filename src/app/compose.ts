@@ -18,6 +18,7 @@ import type { DeliverySpec } from '../model/delivery.ts';
 import { isLakewardError } from '../model/errors.ts';
 import type { SchemaText } from '../model/schema.ts';
 import type { Broker } from '../ports/broker.ts';
+import type { CallOptions } from '../ports/call-options.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compactions } from '../ports/compactions.ts';
@@ -59,6 +60,7 @@ import { processReports } from './process-reports.ts';
 import { scratchFolders } from './scratch-folders.ts';
 import { sharedScheduler } from './shared-scheduler.ts';
 import type { Shutdown } from './shutdown.ts';
+import { startPatience, type WhenThere } from './start-patience.ts';
 import { stopTimes } from './stop-times.ts';
 import { createShutdown } from './shutdown.ts';
 
@@ -85,6 +87,7 @@ interface Ground {
   readonly place: LakePlace;
   readonly telemetry: Telemetry;
   readonly shutdown: Shutdown;
+  readonly whenThere: WhenThere;
 }
 
 interface Stores extends Ground {
@@ -104,8 +107,8 @@ interface Stores extends Ground {
   readonly notifier: OpenNotifier;
 }
 
-/** A server that takes records when it resolves. Whatever was opened before a failure is closed again. */
-export async function startServer(config: Config): Promise<RunningServer> {
+/** A server that takes records when it resolves; what it needs and does not answer is waited for until the abort. Whatever was opened before a failure is closed again. */
+export async function startServer(config: Config, call: CallOptions = {}): Promise<RunningServer> {
   const declared = declaredSpecs(config);
   const clock = systemClock();
   const telemetry = createTelemetry({ level: config.telemetry.level });
@@ -116,7 +119,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const startedMs = clock.nowMs();
   try {
     const processId = clock.uuid();
-    const stores = await openStores({ config, declared, processId, place, clock, telemetry, shutdown });
+    const whenThere = startPatience({ config, clock, telemetry, signal: call.signal });
+    const stores = await openStores({ config, declared, processId, place, clock, telemetry, shutdown, whenThere });
     const landing = await openDeliveries(stores);
     const address = await openFrontDoor(stores, landing, startedMs);
     stores.reports?.start(() => reportOf(stores, landing, { startedMs, url: address.url }));
@@ -131,7 +135,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 }
 
 async function openStores(ground: Ground): Promise<Stores> {
-  const { config, declared, clock, telemetry, shutdown } = ground;
+  const { config, declared, clock, telemetry, shutdown, whenThere } = ground;
   const { folder } = config.data;
   const lock = await lockFolder(folder, clock);
   shutdown.openedHere('folder lock', () => lock.release());
@@ -143,13 +147,14 @@ async function openStores(ground: Ground): Promise<Stores> {
   const {
     broker: bare,
     groups,
+    isAway,
     checkStreams,
   } = await openBroker({ config, clock, telemetry, owned: () => lock.owned() });
   if (config.kafka === undefined) shutdown.openedHere('broker', () => bare.close());
   else shutdown.opened('broker', () => bare.close());
 
   const lake = lateLakeOf(ground);
-  const catalog = await openCatalog({ config, lake, clock, log: telemetry.log });
+  const catalog = await openCatalog({ config, lake, clock, whenThere });
   shutdown.opened('catalog', () => catalog.close());
   const reports = isShared(config) ? processReports({ store: lake.lake, clock, log: telemetry.log }) : undefined;
   if (reports !== undefined) shutdown.opened('report of this process', () => reports.close());
@@ -162,11 +167,11 @@ async function openStores(ground: Ground): Promise<Stores> {
   const followed = config.kafka && followedBroker(bare, { catalog, log: telemetry.log });
   const broker = followed ?? bare;
   const streams = createStreams({ broker, catalog, clock, log: telemetry.log });
-  for (const report of await streams.open()) {
+  for (const report of await whenThere({ name: 'kafka', isAway, attempt: () => streams.open() })) {
     if (report.gaps.length === 0 && report.tornBytes === 0) continue;
     telemetry.log.warn('stream recovered', { stream: report.stream, gaps: report.gaps, tornBytes: report.tornBytes });
   }
-  for (const draft of config.streams) await streams.ensure(draft);
+  for (const draft of config.streams) await whenThere({ name: 'kafka', isAway, attempt: () => streams.ensure(draft) });
   const unfollow = isShared(config) ? followed?.follow() : undefined;
   if (unfollow !== undefined) shutdown.opened('streams of the catalog', async () => unfollow());
 

@@ -1,27 +1,22 @@
 /**
  * Where the catalog lies: in the data folder of a process that is alone, or in the lake, shared by every process on it. A shared one
- * cannot be done without: streams are unknown until it is read, so a start waits for the lake a while, and then fails.
+ * cannot be done without: streams are unknown until it is read, so a start waits for the lake.
  */
 import { createCatalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/load.ts';
 import { checkLake } from '../landing/lake-identity.ts';
 import { openFileStore } from '../lake/file/file-store.ts';
-import { isLakewardError } from '../model/errors.ts';
 import { SYSTEM_FOLDER } from '../model/lake-path.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../ports/telemetry.ts';
 import type { LateLake } from './late-lake.ts';
-
-/** How long a start waits for a lake that holds the catalog, and how often it asks. */
-const LAKE_WAIT_MS = 60_000;
-const LAKE_PAUSE_MS = 1_000;
+import type { WhenThere } from './start-patience.ts';
 
 export interface CatalogRoom {
   readonly config: Config;
   readonly lake: LateLake;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly whenThere: WhenThere;
 }
 
 /** Whether other processes share streams, catalog and lake with this one. */
@@ -29,8 +24,8 @@ export function isShared({ catalog }: Pick<Config, 'catalog'>): boolean {
   return catalog.place === 'lake';
 }
 
-/** Throws `lake-unavailable` when a lake that holds the catalog stays away, and `incarnation-mismatch` when it is another. */
-export async function openCatalog({ config, lake, clock, log }: CatalogRoom): Promise<Catalog> {
+/** Waits for a lake that holds the catalog. Throws `incarnation-mismatch` when it is another. */
+export async function openCatalog({ config, lake, clock, whenThere }: CatalogRoom): Promise<Catalog> {
   if (!isShared(config)) {
     const catalog = createCatalog({
       store: await openFileStore({ folder: config.data.folder, clock }),
@@ -41,17 +36,14 @@ export async function openCatalog({ config, lake, clock, log }: CatalogRoom): Pr
     return catalog;
   }
   const catalog = createCatalog({ store: lake.lake, folder: `${SYSTEM_FOLDER}/catalog`, clock });
-  const startedMs = clock.monotonicMs();
-  for (;;) {
-    try {
+  await whenThere({
+    name: 'lake',
+    isAway: ({ code }) => code === 'lake-unavailable',
+    async attempt() {
       // An emptied lake would look like a catalog without streams.
       await checkLake(lake.lake, await lake.lakeId());
       await catalog.open();
-      return catalog;
-    } catch (error) {
-      if (!isLakewardError(error, 'lake-unavailable') || clock.monotonicMs() - startedMs > LAKE_WAIT_MS) throw error;
-      log.warn('the lake holds the catalog and is away, waiting for it', { reason: error.message });
-    }
-    await clock.sleep(LAKE_PAUSE_MS);
-  }
+    },
+  });
+  return catalog;
 }

@@ -37,7 +37,7 @@ async function serveUntilEnd(call: Invocation): Promise<number> {
     ...(file === undefined ? {} : { file }),
     flags: { ...flags, open: call.flag('open') ? true : undefined },
   });
-  const server = await startServer(config);
+  const server = await startServer(config, { signal: call.signal });
   const { url } = server.address;
   if (call.terminal.json) call.terminal.document(server.address);
   else call.terminal.data(`lakeward on ${url}, ready after ${duration(call.clock.monotonicMs() - startedMs)}`);

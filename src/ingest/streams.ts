@@ -35,7 +35,7 @@ export interface StreamDraft {
 export interface Streams {
   /**
    * Opens the storage of every stream of the catalog; gives what recovery found damaged. A stream whose topic is gone keeps the others
-   * from nothing; throws `broker-changed` when all are.
+   * from nothing: what is asked of it says so, and it can be deleted.
    */
   open(): Promise<readonly OpenReport[]>;
   /** Takes over what others changed about topics that became streams: partitions, retention. */
@@ -157,20 +157,15 @@ export function createStreams({ broker, catalog, clock, declared = [], log, shar
     },
     open: async () => {
       const reports: OpenReport[] = [];
-      const gone: { readonly name: string; readonly error: unknown }[] = [];
       for (const document of catalog.read().stream.values()) {
         const { name } = document;
         try {
           reports.push((await openAdopted(room, name)) ?? (await broker.open(storageOf(document))));
         } catch (error) {
           if (!isLakewardError(error, 'broker-changed')) throw error;
-          gone.push({ name, error });
+          log?.error('a stream is gone, the others are served', { stream: name, error });
         }
       }
-      // All of them: this is another cluster.
-      if (gone.length > 0 && reports.length === 0) throw gone[0]?.error;
-      for (const { name, error } of gone)
-        log?.error('a stream is gone, the others are served', { stream: name, error });
       return reports;
     },
     followTopics: async (signal) => {

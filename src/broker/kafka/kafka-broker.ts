@@ -46,6 +46,8 @@ interface OpenStream {
 
 /** What a look at the first record of a shard may cost. */
 const SAMPLE_BYTES = 1;
+const GONE =
+  'it is not in this cluster, or another one took its name; let broker.kafka point to the cluster that has it, or delete the stream';
 /** Who asked for an append that has no answer by then is gone, or told that it failed. */
 const DRAINED_MS = 250;
 
@@ -197,7 +199,7 @@ export function kafkaBroker(given: KafkaBrokerOptions): Broker {
       const isAdopted = storage.adopt !== undefined || known?.adopted === true;
       const found = (await client.topic(topic))?.topic;
       if (known !== undefined && found?.id !== known.id) {
-        throw lost(topic, 'it is not in this cluster, or another one took its name');
+        throw lost(topic, GONE);
       }
       if (isAdopted && found === undefined) {
         throw new LakewardError('argument-invalid', `there is no topic '${topic}' in the cluster`);

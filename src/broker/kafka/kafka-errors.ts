@@ -3,7 +3,7 @@
  * same: the records are told as failed, and a client that sends them again may see them twice, as with Kinesis.
  */
 import { GenericError, MultipleErrors, ProtocolError, protocolErrorsCodesById } from '@platformatic/kafka';
-import { LakewardError } from '../../model/errors.ts';
+import { isLakewardError, LakewardError } from '../../model/errors.ts';
 
 /** Codes of the Kafka protocol that this broker acts on. */
 export const KAFKA = {
@@ -78,16 +78,25 @@ export function unreachable(what: string, cause: unknown): LakewardError {
 export function reasonOf(error: unknown): string {
   const all = errorsIn(error);
   for (const one of all) {
-    const { apiCode, code } = one as { apiCode?: unknown; code?: unknown };
-    const todo = TODO.get(Number(apiCode));
+    const todo = TODO.get(Number((one as { apiCode?: unknown }).apiCode));
     if (todo !== undefined) return todo;
-    if (/CERT|_SIGNATURE$|_ISSUER/.test(String(code))) {
+    if (isCertificate(one)) {
       return `its certificate is not trusted (${one.message}); name the authority in broker.kafka.ca`;
     }
   }
   const innermost = all.at(-1)?.message ?? String(error);
   if (innermost !== 'Connection closed') return innermost;
   return 'it closed the connection; does it ask for TLS (broker.kafka.tls) or for a user (broker.kafka.sasl)?';
+}
+
+/** The cluster may answer later; it did not refuse us for something that is to be set. */
+export function isAway(error: unknown): boolean {
+  const todo = (one: Error): boolean => TODO.has(Number((one as { apiCode?: unknown }).apiCode)) || isCertificate(one);
+  return isLakewardError(error, 'broker-unavailable') && !errorsIn(error).some(todo);
+}
+
+function isCertificate(error: Error): boolean {
+  return /CERT|_SIGNATURE$|_ISSUER/.test(String((error as { code?: unknown }).code));
 }
 
 const DENIED = 'the user of broker.kafka.sasl lacks a right; see Streams on Kafka in the README for which are needed';
