@@ -179,10 +179,9 @@ async function openStores(ground: Ground): Promise<Stores> {
   shutdown.opened('scheduler', () => scheduler.close());
   schemas = schemaRegistry({ catalog, clock });
   const { followTopics } = streams;
-  const dealt = groups === undefined ? {} : { groups };
   return {
     ...ground,
-    ...dealt,
+    ...(groups !== undefined && { groups }),
     converter,
     lake,
     reports,
