@@ -54,6 +54,7 @@ export async function deliveryStatus(room: DeliveryRoom, delivery: RunningDelive
     ...heldOf(view),
     expiredRows: totals?.expiredRows ?? 0,
     erasedRows: totals?.erasedRows ?? 0,
+    lostRows: totals?.lostRows ?? 0,
     entry: view?.entry ?? 0,
     pending: await pendingOf(room, delivery),
     planVersion: room.catalog.read().plan.get(spec.name)?.plan.version ?? view?.planVersion ?? 0,

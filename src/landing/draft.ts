@@ -68,6 +68,7 @@ export interface MergeDraft {
 export interface DropDraft {
   readonly nonce: string;
   readonly cause: DroppedRows['cause'];
+  readonly parts?: DroppedRows['parts'];
   readonly removed: readonly Pick<DataFile, 'path' | 'rows'>[];
   readonly removedRejected: readonly Pick<RejectedFile, 'path' | 'rows'>[];
   readonly files: readonly DraftFile[];
@@ -78,13 +79,15 @@ export interface DropDraft {
   readonly keepMs?: number;
 }
 
-export function dropOf({ cause, removed, removedRejected, files, rejected, hastened, keepMs }: DropDraft): EntryBody {
+export function dropOf(draft: DropDraft): EntryBody {
+  const { cause, removed, removedRejected, files, rejected, hastened, keepMs, parts } = draft;
   const rows = (all: readonly { readonly rows: number }[]): number => all.reduce((sum, file) => sum + file.rows, 0);
   const dropped: DroppedRows = {
     cause,
     rows: rows(removed) - rows(files),
     rejectedRows: rows(removedRejected) - rows(rejected),
     rejectedFiles: removedRejected.map(({ path }) => path),
+    ...(parts === undefined ? {} : { parts }),
   };
   if (dropped.rows < 0 || dropped.rejectedRows < 0) {
     throw new LakewardError('internal', 'files would be replaced by ones that hold more rows; nothing was changed');

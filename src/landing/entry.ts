@@ -40,14 +40,16 @@ export interface MergedRows {
   readonly checksum: string;
 }
 
-/** Rows that left on purpose: their partition's time was over, or somebody asked for them to be erased. */
+/** Rows that left on purpose: their partition's time was over, somebody asked for them to be erased, or gave up what the lake had lost. */
 export interface DroppedRows {
-  readonly cause: 'expired' | 'erased';
+  readonly cause: 'expired' | 'erased' | 'lost';
   /** What the removed files hold and the added do not. */
   readonly rows: number;
   readonly rejectedRows: number;
   /** Those of the removed files that hold rejected rows. */
   readonly rejectedFiles: readonly LakePath[];
+  /** Lost ones: what each data file held that readers saw. */
+  readonly parts?: readonly LandedPart[];
 }
 
 export type EntryBody =
@@ -274,7 +276,8 @@ const isAppendKeys = shape({
   files: listOf(shape({ name: isKeyName, keys: isCount, bytes: isCount, checksum: isText, lastArrivalMs: isTime })),
 });
 const isDropped = shape({
-  cause: (value) => value === 'expired' || value === 'erased',
+  cause: (value) => value === 'expired' || value === 'erased' || value === 'lost',
+  parts: optional(listOf(isPart)),
   rows: isCount,
   rejectedRows: isCount,
   rejectedFiles: listOf(isPath),

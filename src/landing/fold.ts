@@ -40,6 +40,8 @@ export interface Totals {
   /** Of the rows that landed, those that left since because their time was over, or because somebody asked. */
   readonly expiredRows: number;
   readonly erasedRows: number;
+  /** … or because the lake lost them and an operator gave them up. */
+  readonly lostRows: number;
   /** Of the rows set aside, those that left in either way. */
   readonly droppedRejects: number;
 }
@@ -57,12 +59,13 @@ export interface ClosedPartition extends OpenPartition {
   readonly entry: number;
 }
 
-/** A closed partition that an entry landed rows in. */
+/** A closed partition that an entry landed rows in, or gave up rows of. */
 export interface ReopenedPartition {
   readonly partition: string;
   readonly closesAtMs: number;
   /** That came late, in this entry. */
   readonly lateRows: number;
+  readonly lostRows?: number;
   readonly entry: number;
 }
 
@@ -102,6 +105,7 @@ const NO_TOTALS: Totals = {
   unkeyedRows: 0,
   expiredRows: 0,
   erasedRows: 0,
+  lostRows: 0,
   droppedRejects: 0,
 };
 
@@ -189,7 +193,7 @@ export function fold(state: LandingState, entry: Entry): LandingState {
     case 'undo':
       return foldUndo(next, entry);
     case 'replace':
-      return countDropped(foldReleased(next, entry), entry.dropped, 1);
+      return countDropped(foldLost(foldReleased(next, entry), entry), entry.dropped, 1);
     case 'sweep':
       return { ...next, condemned: [...state.condemned, ...entry.nonces].slice(-CONDEMNED_MAX) };
     case 'gap':
@@ -247,6 +251,20 @@ function foldReleased(state: LandingState, entry: Entry & { kind: 'replace' }): 
   return entry.released === undefined ? state : { ...state, reopened: reopenPartitions(state, entry) };
 }
 
+/** Rows that are given up: their partitions are other than they were told to be. */
+function foldLost(state: LandingState, { n, dropped }: Entry & { kind: 'replace' }): LandingState {
+  const { parts = [] } = dropped ?? {};
+  const before = state.watermarkMs ?? Number.NEGATIVE_INFINITY;
+  const closed = parts.flatMap(({ closesAtMs, ...part }) =>
+    closesAtMs === undefined || closesAtMs > before ? [] : [{ ...part, closesAtMs }],
+  );
+  const reopened = [...Map.groupBy(closed, ({ partition }) => partition)].map(([partition, its]) => {
+    return { partition, closesAtMs: its[0]?.closesAtMs ?? 0, lateRows: 0, lostRows: rowsOf(its), entry: n };
+  });
+  if (parts.length === 0) return state;
+  return { ...state, open: openPartitions(state, parts, -1), reopened: [...state.reopened, ...reopened] };
+}
+
 function shown(files: readonly EntryFile[]): readonly EntryFile[] {
   return files.filter(({ path }) => !isHeld(path));
 }
@@ -300,7 +318,7 @@ function moveTotals(state: LandingState, parts: readonly LandedPart[], entry: Mo
 function countDropped(state: LandingState, dropped: DroppedRows | undefined, sign: 1 | -1): LandingState {
   if (dropped === undefined) return state;
   const { totals } = state;
-  const which = dropped.cause === 'expired' ? 'expiredRows' : 'erasedRows';
+  const which = ({ expired: 'expiredRows', erased: 'erasedRows', lost: 'lostRows' } as const)[dropped.cause];
   const droppedRejects = totals.droppedRejects + sign * dropped.rejectedRows;
   return { ...state, totals: { ...totals, [which]: totals[which] + sign * dropped.rows, droppedRejects } };
 }

@@ -66,12 +66,13 @@ function closingOf({ partition, rows, files, bytes, closesAtMs, entry }: ClosedP
 
 /** Rows, files and bytes are those the partition has with the late ones. */
 function reopeningOf(part: ReopenedPartition, live: readonly PartitionFile[]): NoticeEvent {
-  const { partition, lateRows, closesAtMs, entry } = part;
+  const { partition, lateRows, lostRows, closesAtMs, entry } = part;
   return {
     event: 'reopened',
     partition,
     ...sumOf(live),
     lateRows,
+    ...(lostRows === undefined ? {} : { lostRows }),
     closedAt: new Date(closesAtMs).toISOString(),
     entry,
   };

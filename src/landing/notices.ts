@@ -24,6 +24,8 @@ export interface NoticeEvent {
   readonly bytes: number;
   /** Of a reopened one: rows of this entry that came late. */
   readonly lateRows?: number;
+  /** Rows that are gone by it: the lake lost them, and an operator gave them up. */
+  readonly lostRows?: number;
   /** End of the time it stands for. */
   readonly closedAt: string;
   readonly entry: number;

@@ -57,9 +57,10 @@ export interface DeliveryStatus {
   readonly dedupe?: { readonly knownIds: number; readonly cut: boolean };
   /** Offsets that retention or damage took before they were landed. */
   readonly lostOffsets: number;
-  /** Of `rows`, those that are not in the lake any more: their partition's time was over, or somebody asked. */
+  /** Of `rows`, those that are not in the lake any more: their partition's time was over, somebody asked, or gave up what was lost. */
   readonly expiredRows: number;
   readonly erasedRows: number;
+  readonly lostRows: number;
   /** Number of the newest entry of the landing log. */
   readonly entry: number;
   readonly lastLandedMs?: number;

@@ -32,7 +32,18 @@ export interface RepairOrder {
   readonly kind: 'repair';
   /** Also removes strays that nobody changed for so long; absent: none. */
   readonly straysOlderThanMs?: number;
+  /** Lost files that are given up where they cannot be made anew. `by`: who decided so, for the record. */
+  readonly acceptLoss?: { readonly paths: readonly string[]; readonly by: string };
   readonly dryRun: boolean;
+}
+export interface AcceptedLoss {
+  readonly paths: readonly string[];
+  readonly rows: number;
+  readonly rejectedRows: number;
+  /** Landed so lately that they may still come: not given up before 15 minutes are over. */
+  readonly waitingFiles: number;
+  /** Where the record lies in the lake. */
+  readonly audit?: string;
 }
 export type CareOrder = ExpireOrder | EraseOrder | CheckOrder | RepairOrder;
 
@@ -123,7 +134,9 @@ export interface CheckReport {
 export interface RepairReport {
   readonly kind: 'repair';
   readonly dryRun: boolean;
-  /** Lost, and not made anew: for want of the records, of the entry that landed them, or because it is a dry run. */
+  /** Given up; of a dry run, what would be if it cannot be made anew. Absent unless that was asked for. */
+  readonly accepted?: AcceptedLoss;
+  /** Lost, not made anew and not given up: for want of the records, of the entry that landed them, or because it is a dry run. */
   readonly lost: readonly string[];
   readonly lostFiles: number;
   /** Lost, and there again under other names. */

@@ -16,6 +16,7 @@ export interface Notice {
   readonly files: number;
   readonly bytes: number;
   readonly lateRows?: number;
+  readonly lostRows?: number;
   /** End of the partition's time, ISO-8601. */
   readonly closedAt: string;
 }

@@ -283,3 +283,54 @@ test('lake and log are compared: what is lost, changed or nobody’s is told, an
   await put('c');
   expect(await statusOf('c')).toMatchObject({ rows: 11, state: 'running' });
 });
+
+test('a file that is gone for ever is given up by name alone, on record, and lake and log say the same again', {
+  timeout: PATIENCE_MS,
+}, async () => {
+  await post('/v1/streams', { name: 'l', shards: 1 });
+  const compaction = { readers: 'manifest', after: '0s' };
+  const layout = 'year={yyyy}/month={MM}/day={dd}/';
+  const spec = { eventTime: 'at', flush: { age: '1h' }, format: 'ndjson', layout, compaction };
+  await post('/v1/deliveries', { name: 'l', stream: 'l', ...spec });
+  for (const daysAgo of [[5], [0], [5], [0]]) {
+    await post('/v1/streams/l/records', rows(daysAgo));
+    await post('/v1/deliveries/l/flush', {});
+  }
+  expect(await lakeward(['compact', 'run', 'l'], { url })).toMatchObject({ code: 0 });
+  // What was merged is published for sure once an entry follows.
+  await post('/v1/streams/l/records', rows([0]));
+  await post('/v1/deliveries/l/flush', {});
+  type Page = { items: { path: string; rows: number; closedBecause: string }[] };
+  const files = async (): Promise<Page['items']> =>
+    ((await (await fetch(`${url}/v1/deliveries/l/files`)).json()) as Page).items;
+  const merged = (await files()).find(({ closedBecause }) => closedBecause === 'merge');
+  expect(merged).toMatchObject({ rows: 2 });
+  const path = merged?.path ?? '';
+  await rm(join(folder, 'lake', path));
+  const check = (): Promise<{ reports: CheckReport[] }> => run('lake', 'check', 'l');
+  expect(await check()).toMatchObject({ reports: [{ findings: [{ problem: 'lost', path }], findingsInAll: 1 }] });
+
+  const kept = (await files()).find((file) => file.path !== path)?.path ?? '';
+  const repair = (...args: string[]) => lakeward(['lake', 'repair', 'l', ...args], { url });
+  expect(await repair()).toMatchObject({ code: 4, stdout: `lost ${path}\n` });
+  expect(await repair('--accept-loss', path, kept)).toMatchObject({ code: 1, stderr: expect.stringContaining(kept) });
+  expect(await repair('--accept-loss')).toMatchObject({ code: 2 });
+  expect(await repair(path)).toMatchObject({ code: 2 });
+  const dry = await repair('--accept-loss', path, '--dry-run');
+  expect(dry).toMatchObject({ code: 0, stdout: `would be given up ${path}\n` });
+  expect((await check()).reports).toMatchObject([{ findingsInAll: 1 }]);
+
+  const done = await run<RepairReport>('lake', 'repair', 'l', '--accept-loss', path, '--by', 'me');
+  expect(done).toMatchObject({ lostFiles: 0, left: 0, accepted: { paths: [path], rows: 2, waitingFiles: 0 } });
+  const audit = await readFile(join(folder, 'lake', done.accepted?.audit ?? ''), 'utf8');
+  expect(JSON.parse(audit)).toMatchObject({ by: 'me', delivery: 'l', rows: 2, files: [{ path, rows: 2 }] });
+  expect((await check()).reports).toMatchObject([{ findingsInAll: 0, rows: 3 }]);
+  expect((await files()).map((file) => file.path)).not.toContain(path);
+  expect(await statusOf('l')).toMatchObject({ rows: 5, lostRows: 2, state: 'running' });
+  const reopened = (await listed('_lakeward/l')).filter((one) => one.includes('/reopened/')).sort();
+  expect(JSON.parse(await readFile(reopened.at(-1) ?? '', 'utf8'))).toMatchObject({ rows: 0, files: 0, lostRows: 2 });
+  expect(await repair('--accept-loss', path)).toMatchObject({ code: 1 });
+  await post('/v1/streams/l/records', rows([1]));
+  await post('/v1/deliveries/l/flush', {});
+  expect(await statusOf('l')).toMatchObject({ rows: 6, state: 'running' });
+});

@@ -82,8 +82,10 @@ function lateText({ spec, lateRows, held }: DeliveryStatus, nowMs: number): stri
   return [plural(lateRows, 'row'), ...rule, ...now].join(', ');
 }
 
-function goneFacts({ spec, expiredRows, erasedRows }: DeliveryStatus): (readonly [string, string])[] {
-  const gone = expiredRows + erasedRows === 0 ? [] : [`${count(expiredRows)} expired, ${count(erasedRows)} erased`];
+function goneFacts({ spec, expiredRows, erasedRows, lostRows }: DeliveryStatus): (readonly [string, string])[] {
+  const lost = lostRows === 0 ? '' : `, ${count(lostRows)} lost`;
+  const all = `${count(expiredRows)} expired, ${count(erasedRows)} erased${lost}`;
+  const gone = expiredRows + erasedRows + lostRows === 0 ? [] : [all];
   const kept = spec.retentionMs === undefined ? [] : [`partitions stay ${duration(spec.retentionMs)}`];
   return gone.length + kept.length === 0 ? [] : [['gone', [...gone, ...kept].join('; ')]];
 }

@@ -9,6 +9,8 @@ import type { Call, Route } from './route.ts';
 const VALUES_MAX = 10_000;
 const VALUE_CHARS_MAX = 1024;
 const BY_CHARS_MAX = 200;
+/** Lost files of one request, which are one entry of the landing log. */
+const LOST_MAX = 500;
 /** A copy inside a store may take minutes. */
 const STRAY_MS_MIN = 3_600_000;
 const PATH = '/v1/deliveries/:name/care';
@@ -50,15 +52,15 @@ const READERS: Readonly<Record<CareOrder['kind'], (given: Given) => CareOrder>> 
     return { kind: 'check', deep: flag(given, 'deep') };
   },
   repair(given) {
-    only(given, ['straysOlderThan', 'dryRun']);
+    only(given, ['straysOlderThan', 'acceptLoss', 'dryRun']);
     const { straysOlderThan } = given;
-    const dryRun = flag(given, 'dryRun');
-    if (straysOlderThan === undefined) return { kind: 'repair', dryRun };
+    const order = { kind: 'repair' as const, ...lossIn(given), dryRun: flag(given, 'dryRun') };
+    if (straysOlderThan === undefined) return order;
     const olderMs = typeof straysOlderThan === 'string' ? parseDurationMs(straysOlderThan) : undefined;
     if (olderMs === undefined || olderMs < STRAY_MS_MIN) {
       throw new LakewardError('argument-invalid', 'straysOlderThan is a duration of at least 1h, such as 7d');
     }
-    return { kind: 'repair', straysOlderThanMs: olderMs, dryRun };
+    return { ...order, straysOlderThanMs: olderMs };
   },
   erase(given) {
     only(given, ['field', 'values', 'by', 'dryRun']);
@@ -72,12 +74,27 @@ const READERS: Readonly<Record<CareOrder['kind'], (given: Given) => CareOrder>> 
       const told = `values are 1 to ${VALUES_MAX} texts of 1 to ${VALUE_CHARS_MAX} characters`;
       throw new LakewardError('argument-invalid', told);
     }
-    if (typeof by !== 'string' || by === '' || by.length > BY_CHARS_MAX) {
-      throw new LakewardError('argument-invalid', 'by says who asks, for the record');
-    }
-    return { kind: 'erase', field, values: texts, by, dryRun: flag(given, 'dryRun') };
+    return { kind: 'erase', field, values: texts, by: whoIn(by), dryRun: flag(given, 'dryRun') };
   },
 };
+
+function lossIn({ acceptLoss }: Given): {
+  readonly acceptLoss?: { readonly paths: readonly string[]; readonly by: string };
+} {
+  if (acceptLoss === undefined) return {};
+  const { paths, by } = (typeof acceptLoss === 'object' && acceptLoss !== null ? acceptLoss : {}) as Given;
+  const all = Array.isArray(paths) ? (paths as unknown[]) : [];
+  const texts = all.filter((path) => typeof path === 'string');
+  if (texts.length === 0 || texts.length !== all.length || texts.length > LOST_MAX) {
+    throw new LakewardError('argument-invalid', `acceptLoss is {paths, by}, with 1 to ${LOST_MAX} paths of lost files`);
+  }
+  return { acceptLoss: { paths: texts, by: whoIn(by) } };
+}
+
+function whoIn(by: unknown): string {
+  if (typeof by === 'string' && by !== '' && by.length <= BY_CHARS_MAX) return by;
+  throw new LakewardError('argument-invalid', 'by says who asks, for the record');
+}
 
 function orderOf(body: unknown): CareOrder {
   const given = (typeof body === 'object' && body !== null ? body : {}) as Given;
