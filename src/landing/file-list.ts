@@ -93,25 +93,27 @@ export async function eachFile(
   for (const line of at.state.added.values()) visit(line);
 }
 
-/** Paths of all files in the parts. */
-export async function pathsOfParts(
+/** Those of the paths that the parts name. Lines are searched, not parsed: a quote within a text has a backslash before it. */
+export async function namedIn(
   room: LandingRoom,
   parts: readonly PartReference[],
+  paths: readonly string[],
   call?: CallOptions,
 ): Promise<ReadonlySet<string>> {
-  const paths = new Set<string>();
-  for (const part of parts) for (const { file } of await readPart(room, part, call)) paths.add(file.path);
-  return paths;
+  const named = new Set<string>();
+  for (const part of parts) {
+    const wanted = paths.filter((path) => path >= part.firstPath && path <= part.lastPath);
+    if (wanted.length === 0) continue;
+    const bytes = Buffer.from(await readBytes(room, part, call));
+    for (const path of wanted) if (bytes.includes(`"path":${JSON.stringify(path)}`)) named.add(path);
+  }
+  return named;
 }
 
 export async function readPart(room: LandingRoom, part: PartReference, call?: CallOptions): Promise<LiveFile[]> {
-  const bytes = await again(room, () => room.store.read(part.path, call), call);
+  const bytes = await readBytes(room, part, call);
   const damaged = (why: string, cause?: unknown): LakewardError =>
     new LakewardError('landing-log-damaged', `${part.path}: ${why}`, { cause });
-  if (bytes === undefined) {
-    // Dropped since the checkpoint was read: whoever reads again finds a newer one.
-    throw new LakewardError('lake-unavailable', `the list of files ${part.path} is gone; if this lasts, restore it`);
-  }
   try {
     const lines = new TextDecoder().decode(bytes).split('\n').filter(Boolean);
     if (lines.length !== part.files) throw damaged(`holds ${lines.length} files instead of ${part.files}`);
@@ -119,6 +121,13 @@ export async function readPart(room: LandingRoom, part: PartReference, call?: Ca
   } catch (cause) {
     throw cause instanceof LakewardError ? cause : damaged('is no NDJSON', cause);
   }
+}
+
+async function readBytes(room: LandingRoom, { path }: PartReference, call?: CallOptions): Promise<Uint8Array> {
+  const bytes = await again(room, () => room.store.read(path, call), call);
+  if (bytes !== undefined) return bytes;
+  // Dropped since the checkpoint was read: whoever reads again finds a newer one.
+  throw new LakewardError('lake-unavailable', `the list of files ${path} is gone; if this lasts, restore it`);
 }
 
 async function writePart(

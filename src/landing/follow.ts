@@ -7,7 +7,7 @@ import { LakewardError } from '../model/errors.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import { type Checkpoint, readNewestCheckpoint } from './checkpoint.ts';
 import { type Entry, parseEntry } from './entry.ts';
-import { pathsOfParts } from './file-list.ts';
+import { namedIn } from './file-list.ts';
 import { EMPTY_STATE, fold, type InCheckpoint, type LandingState } from './fold.ts';
 import { inParallel } from './bounded-parallel.ts';
 import { again, type LandingRoom } from './room.ts';
@@ -88,8 +88,8 @@ export async function checkpointFiles(
 ): Promise<InCheckpoint> {
   const { added, held } = view.state;
   if (removed.every((path) => added.has(path) || held.has(path))) return () => false;
-  const paths = await pathsOfParts(room, view.checkpoint?.parts ?? [], call);
-  return (path) => paths.has(path);
+  const named = await namedIn(room, view.checkpoint?.parts ?? [], removed, call);
+  return (path) => named.has(path);
 }
 
 async function readOn(room: LandingRoom, from: LogView, call?: CallOptions): Promise<LogView | 'emptied'> {

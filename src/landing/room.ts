@@ -53,7 +53,7 @@ export const TUNING: LandingTuning = {
   sweepAfterMs: 24 * 3_600_000,
   sweepEveryMs: 3_600_000,
   copyMaxMs: 15 * 60_000,
-  partFilesMax: 20_000,
+  partFilesMax: 4_000,
 };
 
 export interface LandingRoom {

@@ -8,6 +8,7 @@ import { round } from './report.ts';
 export interface LakeOnS3 {
   /** The section `lake` of a configuration. */
   readonly config: object;
+  readonly endpoint: string;
   readonly env: Record<string, string>;
   stop(): Promise<void>;
 }
@@ -27,6 +28,7 @@ export async function lakeOnS3(folder: string): Promise<LakeOnS3 | string> {
   await client.send(new CreateBucketCommand({ Bucket: 'lake' }));
   client.destroy();
   return {
+    endpoint,
     config: { s3: { bucket: 'lake', endpoint, region, pathStyle: true } },
     env: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
     stop: () => server.end('SIGTERM'),

@@ -77,7 +77,7 @@ describe('landing through crashes, sleeps, lost and late answers', () => {
     [
       'lets rejected rows be replayed that were replayed before',
       { valid: (state, entry, ...rest) => entry.kind === 'replay' || valid(state, entry, ...rest) },
-      /visible twice/,
+      /visible twice|is removed/,
     ],
     [
       'does not heed that event ids came to be known since',
