@@ -265,7 +265,7 @@ async function openDeliveries(stores: Stores): Promise<OpenLanding> {
     scheduler: compacts ? await sharedScheduler(stores, 'compact') : scheduler,
     copies: offersOf(config).kind !== 'folder',
   };
-  const compactions = compactionPlace(upkeep);
+  const compactions = compactionPlace({ ...upkeep, ...crashStep(config.testing.crashAt, 'merge') });
   await compactions.open();
   shutdown.opened('compactions', () => compactions.close());
   const changed = async (name: string): Promise<void> => void (await deliveries.files(name, { limit: 1 }));

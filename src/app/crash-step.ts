@@ -12,13 +12,16 @@ const HURRIED = {
 /** For the steps that wait for it. Others that read the log, such as a compaction, meet lists that are gone when it is always so short. */
 const EMPTY_SOON = { ...HURRIED, tuning: { ...HURRIED.tuning, emptyAfterMs: 800 } };
 
-export function crashStep(crashAt: string | undefined): Pick<DeliveryRoom, 'step' | 'upkeep'> {
+/** `of`: whose steps, when they are told from those of a landing by a name before them, `<of>-staged`. */
+export function crashStep(crashAt: string | undefined, of?: string): Pick<DeliveryRoom, 'step' | 'upkeep'> {
   if (crashAt === undefined) return {};
-  const [step, times] = crashAt.split(':');
+  const [wanted = '', times] = crashAt.split(':');
+  const step = of === undefined || !wanted.startsWith(`${of}-`) ? wanted : wanted.slice(of.length + 1);
+  const counts = of === undefined || step !== wanted;
   let left = Number(times ?? 1);
   return {
     step(name) {
-      if (name === step && --left <= 0) process.kill(process.pid, 'SIGKILL');
+      if (counts && name === step && --left <= 0) process.kill(process.pid, 'SIGKILL');
     },
     upkeep: step === 'emptied' || step === 'keys-dropped' ? EMPTY_SOON : HURRIED,
   };

@@ -24,6 +24,8 @@ export interface CrashRun {
   readonly lake?: 'folder' | S3Kind;
   /** Producers send events again, and the deliveries drop duplicates. */
   readonly dedupe?: boolean;
+  /** The deliveries are compacted all the time; files are then not in the order of their events. */
+  readonly compact?: boolean;
   progress?(text: string): void;
 }
 
@@ -59,13 +61,36 @@ const AVRO = {
 /** Longer than producers send the same event again, short enough that ids are forgotten while it runs. */
 const DEDUPE = { key: 'event_id', window: '8s' };
 
-/** The steps a run comes by: nothing is replaced here, and those of event ids only when duplicates are dropped. */
-export function stepsOf(dedupe: boolean): readonly string[] {
+/** Of a compaction, as the server is told to die at them. */
+const MERGE_STEPS = ['staged', 'entry-created', 'published-one', 'removed-one', 'published'].map(
+  (step) => `merge-${step}`,
+);
+
+/** The steps a run goes through: those of a merge, or of a landing; those of event ids only when duplicates are dropped. */
+export function stepsOf({ dedupe = false, compact = false }: Pick<CrashRun, 'dedupe' | 'compact'>): readonly string[] {
+  if (compact) return MERGE_STEPS;
   return LANDING_STEPS.filter((step) => step !== 'removed-one' && (dedupe || !step.startsWith('keys-')));
 }
 
-function writeConfig(folder: string, port: number, { lake, dedupe }: { lake: object; dedupe: boolean }): string {
+const COMPACT_EVERY_MS = 100;
+
+/** Asks for compactions again and again, whatever the server answers, until the signal. */
+async function compactAlways(url: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const name of DELIVERIES) {
+      await fetch(`${url}/v1/deliveries/${name}/compaction`, { method: 'POST', signal }).catch(() => undefined);
+    }
+    await sleep(COMPACT_EVERY_MS);
+  }
+}
+
+function writeConfig(
+  folder: string,
+  port: number,
+  { lake, dedupe, compact }: { lake: object; dedupe: boolean; compact: boolean },
+): string {
   const shared = { stream: 'events', start: 'earliest', ...(dedupe ? { dedupe: DEDUPE } : {}) };
+  const merging = compact ? { compaction: { readers: 'listing', after: '0s', sort: 'none' } } : {};
   const flush = { age: '250ms', bytes: '64KiB' };
   const config = join(folder, 'lakeward.yaml');
   writeFileSync(
@@ -76,8 +101,8 @@ function writeConfig(folder: string, port: number, { lake, dedupe }: { lake: obj
       lake,
       streams: [{ name: 'events', shards: 2 }],
       deliveries: [
-        { name: 'hourly', ...shared, eventTime: 'event_time', schema: { avro: AVRO }, flush },
-        { name: 'by-client', ...shared, format: 'ndjson', layout: 'client={client}/', flush },
+        { name: 'hourly', ...shared, ...merging, eventTime: 'event_time', schema: { avro: AVRO }, flush },
+        { name: 'by-client', ...shared, ...merging, format: 'ndjson', layout: 'client={client}/', flush },
       ],
     }),
   );
@@ -89,11 +114,12 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   const folder = mkdtempSync(join(tmpdir(), 'lakeward-crash-'));
   const random = seeded(run.seed);
   const port = await freePort();
-  const { dedupe = false } = run;
+  const { dedupe = false, compact = false } = run;
+  const steps = stepsOf(run);
   const kind = run.lake ?? 'folder';
   const lake =
     kind === 'folder' ? folderLake(join(folder, 'lake')) : await bucketLake(kind, { seed: run.seed, scratch: folder });
-  const config = writeConfig(folder, port, { lake: lake.config, dedupe });
+  const config = writeConfig(folder, port, { lake: lake.config, dedupe, compact });
   const site: Site = { config, port, lake, kind: kind === 'folder' ? 'folder' : 'bucket' };
   const ledger: Ledger = { sent: new Set(), acknowledged: new Set() };
   const stop = new AbortController();
@@ -101,15 +127,13 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
   const producers = CLIENTS.map((client, i) =>
     produce({ client, stream: 'events', url, seed: run.seed * 31 + i, ledger, signal: stop.signal, resend: dedupe }),
   );
+  if (compact) producers.push(compactAlways(url, stop.signal));
   const kills: Record<string, number> = {};
   const complaints: string[] = [];
   const counts = { landed: 0, rejected: 0 };
   try {
     for (let cycle = 1; cycle <= run.cycles; cycle++) {
-      const [kill, away] = await Promise.all([
-        crashOnce(site, { cycle, random, steps: stepsOf(dedupe) }),
-        lake.disturb(random),
-      ]);
+      const [kill, away] = await Promise.all([crashOnce(site, { cycle, random, steps }), lake.disturb(random)]);
       for (const what of away ? [kill, 'S3 server'] : [kill]) kills[what] = (kills[what] ?? 0) + 1;
       if (cycle % run.checkEvery !== 0 && cycle !== run.cycles) continue;
       if (cycle === run.cycles) {
@@ -117,7 +141,7 @@ export async function runCrashCycles(run: CrashRun): Promise<CrashReport> {
         await Promise.all(producers);
       }
       complaints.push(
-        ...(await settleAndCheck({ site, ledger, counts })).map((text) => `after cycle ${cycle}: ${text}`),
+        ...(await settleAndCheck({ site, ledger, counts, compact })).map((text) => `after cycle ${cycle}: ${text}`),
       );
       run.progress?.(
         `cycle ${cycle}: ${ledger.acknowledged.size} acknowledged, ${counts.landed} landed, ${counts.rejected} rejected, ${complaints.length} complaints`,
@@ -216,6 +240,7 @@ async function settleAndCheck(at: {
   readonly site: Site;
   readonly ledger: Ledger;
   readonly counts: { landed: number; rejected: number };
+  readonly compact: boolean;
 }): Promise<string[]> {
   const { lake } = at.site;
   await lake.calm();
@@ -234,7 +259,7 @@ async function settleAndCheck(at: {
     const findings = await checkLake(folder, name, { sent: at.ledger.sent, acknowledged });
     at.counts.landed += findings.landed;
     at.counts.rejected += findings.rejected;
-    const text = complaint(findings);
+    const text = complaint(at.compact ? { ...findings, disordered: [] } : findings);
     if (text !== undefined) complaints.push(`${name}: ${text}`);
   }
   lake.stir();

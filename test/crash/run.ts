@@ -1,7 +1,7 @@
 /**
  * `npm run test:crash -- --cluster --rounds N [--seed S]`: a cluster of processes on Kafka, S3 and Redis while all of them meet faults;
  * SIGINT ends the rounds, and the lake is checked.
- * `npm run test:crash -- --cycles N [--seed S] [--check-every K] [--lake versitygw|minio] [--dedupe]`: any number of crash cycles, on a folder or on
+ * `npm run test:crash -- --cycles N [--seed S] [--check-every K] [--lake versitygw|minio] [--dedupe] [--compact]`: any number of crash cycles, on a folder or on
  * an S3 server behind a faulty network; exit code 1 when the promise was broken.
  */
 import { parseArgs } from 'node:util';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     'check-every': { type: 'string', default: '25' },
     lake: { type: 'string', default: 'folder' },
     dedupe: { type: 'boolean', default: false },
+    compact: { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '20' },
   },
@@ -36,6 +37,7 @@ const report = values.cluster
       checkEvery: Number(values['check-every']),
       lake,
       dedupe: values.dedupe,
+      compact: values.compact,
       progress,
     });
 console.log(JSON.stringify({ seed, ...report }, null, 2));
