@@ -7,6 +7,7 @@ import type { DeliveryStage } from '../../src/delivery/deliveries.ts';
 import { dueFiles, hasRoom } from '../../src/delivery/late-rows.ts';
 import type { DeliveryRoom } from '../../src/delivery/room.ts';
 import type { HeldFile } from '../../src/landing/live-files.ts';
+import type { LandingStep } from '../../src/landing/steps.ts';
 import { LIMITS, MIB } from '../../src/model/limits.ts';
 import type { LakePath } from '../../src/model/lake-path.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
@@ -173,6 +174,50 @@ describe('a delivery that holds late rows', () => {
     expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
     await land('late 3', hourMs);
     expect([(await world.landed()).length, await hidden()]).toEqual([5, 0]);
+  });
+
+  test.each(['staged', 'entry-created', 'published-one', 'removed-one', 'published', 'marked'] as const)(
+    'shows each of them once after it died at %s of a release',
+    async (name) => {
+      const dying = triggeredScheduler();
+      let armed = false;
+      const step = (at: LandingStep): void => {
+        if (armed && at === name) throw new Error('died');
+      };
+      const first = await open({ scheduler: dying, step });
+      await first.create(first.parse({ ...SPEC, ...LATE }));
+      await landLate();
+      await world.clock.advance(15 * MINUTE_MS);
+      armed = true;
+      await expect(inTime(world.clock, dying.trigger('delivery maintenance d'))).rejects.toThrow('died');
+      armed = false;
+      await inTime(world.clock, first.close());
+      const scheduler = triggeredScheduler();
+      await open({ scheduler });
+      await inTime(world.clock, scheduler.trigger('delivery maintenance d'));
+      const shown = [await world.landed(), await hidden(), await filesOfHour()];
+      expect(shown).toEqual([['a', 'b', 'late 1', 'late 2'], 0, 2]);
+    },
+  );
+
+  test('makes held rows anew that the lake lost, and keeps them hidden', async () => {
+    const stage = await open();
+    await stage.create(stage.parse({ ...SPEC, ...LATE }));
+    await land('a', hourMs);
+    await land('b', hourMs + 2 * HOUR_MS);
+    const { publish } = world.lake;
+    world.lake.publish = async (handle, options) => {
+      if (handle.final.includes('/held/')) {
+        await world.lake.discard(handle, options);
+        world.lake.publish = publish;
+      }
+      return publish(handle, options);
+    };
+    await land('late 1', hourMs + 1);
+    expect([await world.landed(), await hidden(), await filesOfHour()]).toEqual([['a', 'b'], 1, 1]);
+    expect((await stage.status('d'))[0]).toMatchObject({ state: 'running', held: { rows: 1, files: 1 } });
+    await inTime(world.clock, stage.flush('d'));
+    expect([await world.landed(), await hidden()]).toEqual([['a', 'b', 'late 1'], 0]);
   });
 
   test('shows what it held when it is deleted', async () => {
