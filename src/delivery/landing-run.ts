@@ -179,7 +179,7 @@ async function commitRange(at: LandingRoom, prepared: PreparedLanding): Promise<
   const { reason, from, ends } = prepared.order;
   const planVersion = prepared.plan?.version ?? log.view().planVersion;
   const firstArrivalMs = range.firstArrivalMs ?? room.clock.nowMs();
-  const heldThroughMs = holdsThrough(room, spec, log.view());
+  const heldThroughMs = holdsThrough(room, spec, { view: log.view(), files: converted.files });
   const order = { lake: room.lake, log, spec, nonce, firstArrivalMs, planVersion, reason, signal, heldThroughMs };
   const skips = spec.rejects?.mode === 'skip';
   const { files, rejected } = await stageFiles(

@@ -4,38 +4,55 @@
  */
 import type { LandingView } from '../landing/landing-log.ts';
 import type { HeldFile } from '../landing/live-files.ts';
+import type { DataFile } from '../model/data-file.ts';
 import type { DeliveryDocument, DeliverySpec, LateRule } from '../model/delivery.ts';
 import { LIMITS } from '../model/limits.ts';
+import { compileLayout } from '../partition/layout.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { DeliveryRoom, ReleaseOrder } from './room.ts';
 import type { LogHolder } from './log-holder.ts';
 import type { HeldFacts } from './metrics.ts';
+import { closingUnit, unitEndMs } from './watermark.ts';
 
 type LateRoom = Pick<DeliveryRoom, 'clock' | 'releaseHeld' | 'telemetry'>;
 
 /** Rows that are held so many times as long as they should be: nobody releases. */
 const OVERDUE_TIMES = 4;
+/** Of the room: with more held, some is released. */
+const FULL_SHARE = 0.75;
 const TRIES_MAX = 3;
 /** A delivery that is deleted waits no longer for its lake. */
 const LET_GO_MS = 60_000;
 
-/** A landing holds the rows of partitions that end by then; undefined: none. */
+/** A landing of these files holds those of partitions that end by then; undefined: none. */
 export function holdsThrough(
-  room: Omit<LateRoom, 'telemetry'>,
-  { late }: DeliverySpec,
-  view: LandingView,
+  { clock, releaseHeld }: Omit<LateRoom, 'telemetry'>,
+  { late, layout }: Pick<DeliverySpec, 'late' | 'layout'>,
+  { view, files }: { readonly view: LandingView; readonly files: readonly FileToHold[] },
 ): number | undefined {
-  if (late === undefined || room.releaseHeld === undefined) return undefined;
-  return hasRoom(view.held, late, room.clock.nowMs()) ? view.watermarkMs : undefined;
+  const unit = closingUnit(compileLayout(layout).units);
+  const { held, watermarkMs } = view;
+  if (late === undefined || releaseHeld === undefined || unit === undefined || watermarkMs === undefined)
+    return undefined;
+  const more = files.filter(({ eventMinMs }) => unitEndMs(eventMinMs, unit) <= watermarkMs);
+  return hasRoom(held, more, { ...late, nowMs: clock.nowMs() }) ? watermarkMs : undefined;
 }
+
+type FileToHold = Pick<DataFile, 'bytes' | 'eventMinMs'>;
 
 /** Beyond the bounds rows show when they land. */
-export function hasRoom(held: readonly HeldFile[], { holdMs, bytes }: LateRule, nowMs: number): boolean {
-  const oldestMs = Math.min(nowMs, ...held.map(({ sinceMs }) => sinceMs));
-  return held.length < LIMITS.heldFilesMax && bytesOf(held) < bytes && nowMs - oldestMs < OVERDUE_TIMES * holdMs;
+export function hasRoom(
+  held: readonly HeldFile[],
+  more: readonly Pick<DataFile, 'bytes'>[],
+  { holdMs, bytes, nowMs }: LateRule & { readonly nowMs: number },
+): boolean {
+  const oldestMs = held.reduce((least, { sinceMs }) => Math.min(least, sinceMs), nowMs);
+  const moreBytes = more.reduce((sum, file) => sum + file.bytes, 0);
+  const fits = held.length + more.length <= LIMITS.heldFilesMax && bytesOf(held) + moreBytes <= bytes;
+  return fits && nowMs - oldestMs < OVERDUE_TIMES * holdMs;
 }
 
-/** Those of partitions that wait long enough; with too many held, of the largest ones too, until half the room is free. */
+/** Those of partitions that wait long enough; with little room left, of the largest ones too, until half of it is free. */
 export function dueFiles(held: readonly HeldFile[], rule: LateRule | undefined, nowMs: number): readonly HeldFile[] {
   if (rule === undefined) return held;
   const parts = [...Map.groupBy(held, ({ file }) => file.partition).values()];
@@ -43,14 +60,13 @@ export function dueFiles(held: readonly HeldFile[], rule: LateRule | undefined, 
     files.some(({ sinceMs }) => nowMs - sinceMs >= rule.holdMs || sinceMs > nowMs + rule.holdMs);
   const due = parts.filter(isOld);
   const rest = parts.filter((files) => !isOld(files)).sort((a, b) => bytesOf(b) - bytesOf(a));
-  const isFull = held.length >= LIMITS.heldFilesMax || bytesOf(held) >= rule.bytes;
-  if (!isFull) return due.flat();
-  while (isAboveHalf(rest.flat(), rule)) due.push(rest.shift() ?? []);
+  if (!isAbove(FULL_SHARE, held, rule)) return due.flat();
+  while (isAbove(0.5, rest.flat(), rule)) due.push(rest.shift() ?? []);
   return due.flat();
 }
 
-function isAboveHalf(held: readonly HeldFile[], { bytes }: LateRule): boolean {
-  return held.length > LIMITS.heldFilesMax / 2 || bytesOf(held) > bytes / 2;
+function isAbove(share: number, held: readonly HeldFile[], { bytes }: LateRule): boolean {
+  return held.length > LIMITS.heldFilesMax * share || bytesOf(held) > bytes * share;
 }
 
 function bytesOf(held: readonly HeldFile[]): number {
@@ -110,6 +126,6 @@ export async function letGo(
 /** `oldestMs`: how long the oldest is held. */
 export function heldFacts(held: readonly HeldFile[], nowMs: number): HeldFacts {
   const rows = held.reduce((sum, { file }) => sum + file.rows, 0);
-  const sinceMs = Math.min(nowMs, ...held.map((file) => file.sinceMs));
+  const sinceMs = held.reduce((least, file) => Math.min(least, file.sinceMs), nowMs);
   return { files: held.length, rows, bytes: bytesOf(held), oldestMs: nowMs - sinceMs };
 }

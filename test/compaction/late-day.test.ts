@@ -109,7 +109,14 @@ async function day(afterMs: number, late?: LateRule): Promise<Day> {
   };
   const shared = { everyMs: 15 * MINUTE_MS, sort: 'none', readers: 'listing' } as const;
   const rule: CompactionRule = { ...shared, targetBytes: HOUR_ROWS, afterMs };
-  const base = { name: 'd', prefix: 'd', format: 'ndjson', compression: 'none', eventTime: { from: 'arrival' } };
+  const base = {
+    name: 'd',
+    prefix: 'd',
+    format: 'ndjson',
+    compression: 'none',
+    eventTime: { from: 'arrival' },
+    layout: '{yyyy}/{MM}/{dd}/{HH}/',
+  };
   const spec = { ...base, compaction: rule, ...(late === undefined ? {} : { late }) } as DeliverySpec;
   const holder = { clock, releaseHeld: (order: Parameters<typeof releaseHeld>[1]) => releaseHeld(room, order) };
   const metrics = compactionMetrics(telemetry, 'd');
@@ -118,7 +125,7 @@ async function day(afterMs: number, late?: LateRule): Promise<Day> {
   for (let turn = 1; turn * LANDING_MS <= (HOURS + LATE_HOURS) * HOUR_MS; turn++) {
     later(LANDING_MS);
     const hour = Math.floor((turn * LANDING_MS - 1) / HOUR_MS);
-    await land(log, { hour, beginsMs, heldThroughMs: holdsThrough(holder, spec, log.view()) });
+    await land(log, { hour, beginsMs, heldThroughMs: holdsThrough(holder, spec, { view: log.view(), files: [] }) });
     await log.maintain();
     await releaseDue(holder, { log, spec, signal });
     mostFiles = Math.max(mostFiles, ...(await filesOf(log)).closed);
