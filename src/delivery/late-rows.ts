@@ -16,6 +16,11 @@ import { closingUnit, unitEndMs } from './watermark.ts';
 
 type LateRoom = Pick<DeliveryRoom, 'clock' | 'releaseHeld' | 'telemetry'>;
 
+interface HeldBy {
+  readonly document: Pick<DeliveryDocument, 'spec'>;
+  readonly holder: LogHolder;
+}
+
 /** Rows that are held so many times as long as they should be: nobody releases. */
 const OVERDUE_TIMES = 4;
 /** Of the room: with more held, some is released. */
@@ -83,6 +88,17 @@ export async function releaseDue(room: Omit<LateRoom, 'telemetry'>, at: Omit<Rel
   if (held.length > 0) await room.releaseHeld({ ...at, held });
 }
 
+/** The same for a delivery that stands still, whose stream may be gone: what has landed shows all the same. */
+export async function releaseStanding(
+  room: Omit<LateRoom, 'telemetry'>,
+  { document: { spec }, holder }: HeldBy,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!mayHold({ document: { spec }, holder })) return;
+  const log = await holder.openWithoutStream(signal);
+  if (log !== undefined) await releaseDue(room, { log, spec, signal });
+}
+
 /** Releases everything that is held now. */
 export async function releaseAll(
   room: Pick<LateRoom, 'releaseHeld'>,
@@ -101,11 +117,8 @@ export async function releaseAll(
  * Of a delivery that is deleted, whose worker has ended: what it holds is shown, as far as that can be done now; otherwise it is told, and
  * shows when a delivery of this name reads the stream again.
  */
-export async function letGo(
-  room: LateRoom,
-  { document: { spec }, holder }: { readonly document: Pick<DeliveryDocument, 'spec'>; readonly holder: LogHolder },
-): Promise<void> {
-  if (spec.late === undefined && (holder.view()?.held.length ?? 0) === 0) return;
+export async function letGo(room: LateRoom, { document: { spec }, holder }: HeldBy): Promise<void> {
+  if (!mayHold({ document: { spec }, holder })) return;
   const late = new AbortController();
   const timer = new AbortController();
   room.clock.sleep(LET_GO_MS, timer.signal).then(
@@ -113,14 +126,18 @@ export async function letGo(
     () => undefined,
   );
   try {
-    const { log } = await holder.open(late.signal);
-    await releaseAll(room, { log, spec }, late);
+    const log = await holder.openWithoutStream(late.signal);
+    if (log !== undefined) await releaseAll(room, { log, spec }, late);
   } catch (error) {
     const rows = heldFacts(holder.view()?.held ?? [], 0).rows;
     room.telemetry.log.error('late rows of a deleted delivery stay hidden', { delivery: spec.name, rows, error });
   } finally {
     timer.abort();
   }
+}
+
+function mayHold({ document: { spec }, holder }: HeldBy): boolean {
+  return spec.late !== undefined || (holder.view()?.held.length ?? 0) > 0;
 }
 
 /** `oldestMs`: how long the oldest is held. */

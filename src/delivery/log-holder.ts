@@ -25,6 +25,11 @@ export interface OpenLog {
 export interface LogHolder {
   /** Opens, or gives what is open. Throws `stream-not-found`, `incarnation-mismatch`, `lake-unavailable`, `landing-log-damaged`. */
   open(signal?: AbortSignal): Promise<OpenLog>;
+  /**
+   * The log as it lies in the lake, also when the stream is gone or is another one by now: nothing lands in it, and what the lake lost is not
+   * made anew. Undefined when nothing has landed. Throws as `open`, but for the stream.
+   */
+  openWithoutStream(signal?: AbortSignal): Promise<LandingLog | undefined>;
   /** Forgets what is open, so that the next `open` recovers. */
   reset(): void;
   /** The newest view known; undefined before the first opening. */
@@ -39,7 +44,28 @@ export function logHolder(
   const { spec } = document;
   let opening: Promise<OpenLog> | undefined;
   let open: OpenLog | undefined;
+  let alone: LandingLog | undefined;
   let lastView: LandingView | undefined;
+
+  const newestView = (): LandingView | undefined => (open?.log ?? alone)?.view() ?? lastView;
+
+  async function about(stream: Pick<StreamDocument, 'name' | 'id'>) {
+    return {
+      store: room.lake,
+      clock: room.clock,
+      telemetry: room.telemetry,
+      delivery: spec.name,
+      folder: folderOf(spec, stream),
+      prefix: spec.prefix,
+      manifests: spec.compaction?.readers === 'manifest',
+      notices: spec.notify !== undefined,
+      writer: room.writer,
+      lakeId: await room.lakeId(),
+      stream: { name: stream.name, id: stream.id },
+      ...(room.step === undefined ? {} : { step: room.step }),
+      ...(room.upkeep === undefined ? {} : { tuning: room.upkeep.tuning }),
+    };
+  }
 
   async function make(signal: AbortSignal | undefined): Promise<OpenLog> {
     const stream = room.catalog.read().stream.get(spec.stream);
@@ -52,21 +78,9 @@ export function logHolder(
     if (stream.id !== document.streamId) throw otherStream(document, stream);
     const log = await openLandingLog(
       {
-        store: room.lake,
-        clock: room.clock,
-        telemetry: room.telemetry,
-        delivery: spec.name,
-        folder: folderOf(spec, stream),
-        prefix: spec.prefix,
-        manifests: spec.compaction?.readers === 'manifest',
-        notices: spec.notify !== undefined,
-        writer: room.writer,
-        lakeId: await room.lakeId(),
-        stream: { name: stream.name, id: stream.id },
+        ...(await about(stream)),
         start: () => startPositions(room, spec, stream),
         rebuild: (lost, call) => rebuildLost({ room, spec, stream, ids }, lost, call),
-        ...(room.step === undefined ? {} : { step: room.step }),
-        ...(room.upkeep === undefined ? {} : { tuning: room.upkeep.tuning }),
       },
       { signal },
     );
@@ -89,12 +103,21 @@ export function logHolder(
       opening = mine;
       return mine;
     },
+    async openWithoutStream(signal) {
+      const stream = { name: spec.stream, id: document.streamId };
+      if (alone !== undefined) return alone;
+      if (!(await hasLandingLogAt(room.lake, folderOf(spec, stream), { signal }))) return undefined;
+      const start = () => Promise.reject(new LakewardError('internal', 'a landing log begins with a landing'));
+      alone = await openLandingLog({ ...(await about(stream)), start }, { signal });
+      return alone;
+    },
     reset() {
-      lastView = open?.log.view() ?? lastView;
+      lastView = newestView();
       open = undefined;
+      alone = undefined;
       opening = undefined;
     },
-    view: () => open?.log.view() ?? lastView,
+    view: newestView,
   };
 }
 

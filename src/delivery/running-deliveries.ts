@@ -16,7 +16,7 @@ import { deliveryMetrics } from './metrics.ts';
 import { noTries, sendNotices } from './notices.ts';
 import type { DeliveryRoom } from './room.ts';
 import type { Worker } from './worker.ts';
-import { letGo, releaseDue } from './late-rows.ts';
+import { letGo, releaseDue, releaseStanding } from './late-rows.ts';
 import { startWorker } from './worker.ts';
 import { alone } from './work-share.ts';
 
@@ -92,6 +92,10 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
     running.delete(name);
   }
 
+  function readsItsStream({ document: { spec, streamId } }: RunningDelivery): boolean {
+    return room.catalog.read().stream.get(spec.stream)?.id === streamId;
+  }
+
   function maintenance(name: string): Parameters<typeof upkeep.add>[0] {
     return {
       name: jobName(name),
@@ -99,16 +103,20 @@ export function runningDeliveries(room: DeliveryRoom): RunningDeliveries {
       jitter: 0.2,
       async run(signal) {
         const delivery = running.get(name);
-        const state = delivery?.worker?.view().state;
-        if (delivery === undefined || state === 'suspended') return;
+        const { state, trouble } = delivery?.worker?.view() ?? {};
+        // Lost files are told once, not by every look.
+        if (delivery === undefined || trouble?.code === 'stage-lost') return;
         try {
+          if (state === 'suspended' || !readsItsStream(delivery)) {
+            return await releaseStanding(room, delivery, signal);
+          }
           const open = await delivery.holder.open(signal);
           await open.log.maintain({ signal });
           if (state === 'running') await delivery.worker?.passTime(open, { signal });
           await releaseDue(room, { ...open, spec: delivery.document.spec, signal });
         } catch (error) {
           // What keeps the worker from landing is told once by it; stages it leaves are swept meanwhile if that can be done.
-          if (state !== 'retrying') throw error;
+          if (state !== 'retrying' && state !== 'suspended') throw error;
         }
       },
     };

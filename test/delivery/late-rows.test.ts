@@ -128,6 +128,12 @@ describe('a delivery that holds late rows', () => {
     await land('late 2', hourMs + 2);
   }
 
+  async function dropStream(): Promise<void> {
+    const id = world.catalog.read().stream.get('events')?.id;
+    await world.catalog.edit(() => [{ kind: 'stream', key: 'events' }]);
+    if (id !== undefined) await world.broker.remove(id);
+  }
+
   const hidden = async (): Promise<number> =>
     (await world.lake.list('')).files.filter(({ path }) => path.includes('/held/')).length;
   const filesOfHour = async (): Promise<number> => {
@@ -242,6 +248,29 @@ describe('a delivery that holds late rows', () => {
     const second = await open();
     await inTime(world.clock, second.declare([]));
     expect(catalog.read().delivery.has('d')).toBe(false);
+    expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
+  });
+
+  test('shows what it held when its stream is deleted, then the delivery', async () => {
+    const scheduler = triggeredScheduler();
+    const stage = await open({ scheduler });
+    await stage.create(stage.parse({ ...SPEC, ...LATE }));
+    await landLate();
+    await dropStream();
+    await world.clock.advance(5000);
+    await inTime(world.clock, stage.remove('d'));
+    expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
+  });
+
+  test('shows what it held when its stream is deleted and it stays', async () => {
+    const scheduler = triggeredScheduler();
+    const stage = await open({ scheduler });
+    await stage.create(stage.parse({ ...SPEC, ...LATE }));
+    await landLate();
+    await dropStream();
+    await world.clock.advance(20 * MINUTE_MS);
+    expect((await stage.status('d'))[0]?.state).toBe('suspended');
+    await inTime(world.clock, scheduler.trigger('delivery maintenance d'));
     expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
   });
 });
