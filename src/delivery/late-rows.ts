@@ -35,10 +35,10 @@ export function holdsThrough(
   { late, layout }: Pick<DeliverySpec, 'late' | 'layout'>,
   { view, files }: { readonly view: LandingView; readonly files: readonly FileToHold[] },
 ): number | undefined {
+  if (late === undefined || releaseHeld === undefined) return undefined;
   const unit = closingUnit(compileLayout(layout).units);
   const { held, watermarkMs } = view;
-  if (late === undefined || releaseHeld === undefined || unit === undefined || watermarkMs === undefined)
-    return undefined;
+  if (unit === undefined || watermarkMs === undefined) return undefined;
   const more = files.filter(({ eventMinMs }) => unitEndMs(eventMinMs, unit) <= watermarkMs);
   return hasRoom(held, more, { ...late, nowMs: clock.nowMs() }) ? watermarkMs : undefined;
 }
