@@ -10,7 +10,7 @@ import { readAll, startOf } from './read-all.ts';
 import { describeOnKafka, type TestKafka } from './test-kafka.ts';
 import { textBatch } from './text-batch.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let topics = 0;
 
@@ -84,7 +84,11 @@ await describeOnKafka('Kafka', (kafka) => {
       const broker = await opened(`t${topics++}-`);
       const looked = { ...storage, asFound: true } as const;
       await broker.open({ ...storage, shardCount: 3, retentionMs: 7_200_000 });
-      expect((await broker.open(looked)).topic).toMatchObject({ partitions: 3, retentionMs: 7_200_000 });
+      // Kafka answers a change of settings before it tells it.
+      await vi.waitFor(
+        async () => expect((await broker.open(looked)).topic).toMatchObject({ partitions: 3, retentionMs: 7_200_000 }),
+        { timeout: 60_000, interval: 50 },
+      );
       for (const late of [looked, storage]) {
         await broker.open(late);
         const batch = textBatch([{ shard: 2, key: 'k', data: 'x' }], Date.now());

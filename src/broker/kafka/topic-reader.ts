@@ -12,8 +12,10 @@ import { type FetchedPartition, fetchFrom, type FetchPlan } from './fetch-reques
 import type { KafkaClient } from './kafka-client.ts';
 import { KAFKA, kafkaReason, STALE_METADATA, unreachable } from './kafka-errors.ts';
 
-/** A node may be late to know of a topic or of a new leader. */
-const ATTEMPTS = 10;
+/** Tries that fail. */
+const FAILURES_MAX = 10;
+/** Tries in all: a node that is busy is late to know of a new topic or a new leader. */
+const TRIES_MAX = 50;
 const AGAIN_MS = 100;
 /** A shard's share of an answer when many are asked for. */
 const SHARD_BYTES_MIN = 64 * 1024;
@@ -75,16 +77,17 @@ export function topicReader(client: KafkaClient, { name, id }: TopicIdentity, pa
   return {
     fetch: (positions, maxBytes) =>
       turn(async () => {
-        for (let tries = 1; ; tries++) {
+        for (let tries = 1, failures = 0; ; tries++) {
           try {
             const answers = await attempt(positions, { maxBytes, mayBeStale: tries === 1 });
             if (answers !== 'stale') return answers;
-            if (tries >= ATTEMPTS) throw new Error('the cluster has no leader for a shard');
+            if (tries >= TRIES_MAX) throw new Error('the cluster has no leader for a shard');
           } catch (error) {
             if (isLakewardError(error, 'broker-changed')) throw error;
+            const isOver = ++failures >= FAILURES_MAX || tries >= TRIES_MAX;
             // It may have happened on the way.
-            if (isLakewardError(error, 'records-damaged') && tries >= ATTEMPTS) throw error;
-            if (tries >= ATTEMPTS) throw unreachable(`topic '${name}' cannot be read`, error);
+            if (isOver && isLakewardError(error, 'records-damaged')) throw error;
+            if (isOver) throw unreachable(`topic '${name}' cannot be read`, error);
           }
           client.reader.clearMetadata();
           await pace.sleep(AGAIN_MS);

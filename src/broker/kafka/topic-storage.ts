@@ -12,8 +12,8 @@ import { isUnknownTopic, KAFKA, kafkaCodes, unreachable } from './kafka-errors.t
 
 /** Room for the frame around the largest record. */
 const MESSAGE_BYTES_MAX = LIMITS.recordBytesMax + MIB;
-/** A change of a topic is known to every broker after a while. */
-const SETTLE_TRIES = 100;
+/** A change of a topic is known to every broker after a while, which is long for one that is busy. */
+const SETTLE_MS_MAX = 30_000;
 const SETTLE_MS = 50;
 
 export interface TopicFacts {
@@ -43,7 +43,7 @@ export interface WantedTopic {
 export function topicStorage(client: KafkaClient, pace: Clock, replicas: number | undefined): TopicStorage {
   /** Asks until every partition wanted has a leader, or none is left. */
   async function settled(name: string, content: (topic: ClusterTopicMetadata | undefined) => boolean) {
-    for (let attempt = 0; attempt < SETTLE_TRIES; attempt++) {
+    for (const untilMs = pace.monotonicMs() + SETTLE_MS_MAX; pace.monotonicMs() < untilMs; ) {
       const topic = (await client.topic(name))?.topic;
       if (content(topic)) return topic;
       await pace.sleep(SETTLE_MS);
