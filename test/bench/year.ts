@@ -30,7 +30,10 @@ try {
   const figures: Record<string, Record<string, number>> = { folder: await year(join(folder, 'lake'), {}) };
   const s3 = await lakeOnS3(folder);
   if (typeof s3 === 'string') console.log(`versitygw is skipped: ${s3}`);
-  else figures['versitygw'] = await year(s3.endpoint, s3.env).finally(() => s3.stop());
+  else {
+    figures['versitygw'] = await year(s3.endpoint, s3.env);
+    await s3.stop();
+  }
   const bars: Bar[] = Object.entries(figures).flatMap(([name, figure]) => [
     atMost(`${name}: opening the log, s`, 1, (figure['open ms'] ?? Number.NaN) / 1000),
     atMost(`${name}: planning, s`, 5, (figure['plan ms'] ?? Number.NaN) / 1000),
