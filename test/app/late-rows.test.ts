@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => close());
 
 const FORMATS = {
-  parquet: { format: 'parquet' },
+  parquet: { format: 'parquet', compaction: { readers: 'manifest' } },
   csv: { format: 'csv', compression: 'gzip' },
   ndjson: { format: 'ndjson' },
   secret: { format: 'parquet', object: { encryption: { kind: 'client', key: 'ours' } } },

@@ -3,6 +3,7 @@
  * expired; rejected rows by the day they lie under; markers of the hours. A partition that may still get rows is left alone, however old.
  */
 import type { LandedFile, LandingLog } from '../../landing/landing-log.ts';
+import { isHeld } from '../../landing/paths.ts';
 import type { DataFile, RejectedFile } from '../../model/data-file.ts';
 import type { DeliverySpec } from '../../model/delivery.ts';
 import { LakewardError } from '../../model/errors.ts';
@@ -82,7 +83,7 @@ async function expireFrom(room: CareRoom, at: At, call: CareCall): Promise<Expir
     call.report({ share: (sum.files + sum.rejectedFiles) / all, text: chunk.files[0]?.partition ?? 'rejected rows' });
     const { files: removed, rejected: removedRejected } = chunk;
     const draft = { nonce: log.nonce(), cause: 'expired' as const, removed, removedRejected, files: [], rejected: [] };
-    const outcome = await log.commitDrop({ ...draft, ...kept }, call);
+    const outcome = await log.commitDrop({ ...draft, ...(removed.some(isSeen) ? kept : {}) }, call);
     sum = added(sum, outcome === 'committed' ? sumOf(chunk) : { ...NOTHING, left: sizeOf(chunk) });
   }
   const partitions = new Set(over.files.map(({ partition }) => partition)).size;
@@ -117,10 +118,18 @@ function dayEndMs(path: string): number {
   return day === undefined ? Infinity : Date.parse(day) + DAY_MS;
 }
 
+/** Files that no reader's list names, held or rejected ones, stay for nobody: an erasure would not find them. */
+function isSeen({ path }: DataFile): boolean {
+  return !isHeld(path);
+}
+
+/** Seen files, held and rejected ones apart. */
 function* chunksOf({ files, rejected }: Over): Generator<Over> {
   const most = files.slice(0, RUN_FILES_MAX);
-  for (let from = 0; from < most.length; from += ENTRY_FILES_MAX) {
-    yield { files: most.slice(from, from + ENTRY_FILES_MAX), rejected: [] };
+  for (const alike of [most.filter(isSeen), most.filter((file) => !isSeen(file))]) {
+    for (let from = 0; from < alike.length; from += ENTRY_FILES_MAX) {
+      yield { files: alike.slice(from, from + ENTRY_FILES_MAX), rejected: [] };
+    }
   }
   const rest = rejected.slice(0, RUN_FILES_MAX - most.length);
   for (let from = 0; from < rest.length; from += ENTRY_FILES_MAX) {
