@@ -79,8 +79,13 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
   let unwatch: (() => void) | undefined;
 
   async function change(edit: (state: CatalogState) => readonly CatalogEdit[], call?: CallOptions): Promise<void> {
+    const before = running.all();
     await room.catalog.edit(edit, call);
     await running.reconcile();
+    if (room.delivers !== false) return;
+    // Who lands lets go of what is deleted; perhaps nobody does just now.
+    const { delivery } = room.catalog.read();
+    for (const one of before) if (!delivery.has(one.document.spec.name)) await letGo(room, one);
   }
 
   /** A transform is judged against the columns as far as they are known. */

@@ -251,6 +251,16 @@ describe('a delivery that holds late rows', () => {
     expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
   });
 
+  test('shows what it held when it is deleted while no process lands', async () => {
+    const lands = await open();
+    await lands.create(lands.parse({ ...SPEC, ...LATE }));
+    await landLate();
+    await inTime(world.clock, lands.close());
+    const stage = await open({ delivers: false });
+    await inTime(world.clock, stage.remove('d'));
+    expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
+  });
+
   test('shows what it held when its stream is deleted, then the delivery', async () => {
     const scheduler = triggeredScheduler();
     const stage = await open({ scheduler });
