@@ -1,4 +1,4 @@
-/** `node compact-once.ts FILES FOLDER SORT`: lands the files in a lake in the folder, compacts it once, and tells the CPU seconds of that. */
+/** `node compact-once.ts FILES FOLDER SORT`: lands the files in a lake in the folder and compacts it once, between `started` and `ended`. */
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchFolders } from '../../src/app/scratch-folders.ts';
@@ -13,7 +13,6 @@ import type { DeliverySpec } from '../../src/model/delivery.ts';
 import { MIB } from '../../src/model/limits.ts';
 import { asStreamId } from '../../src/model/stream.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
-import { treeCpu } from './process-tree.ts';
 
 const ROWS = 2400;
 const [source = '', folder = '', sort = 'none'] = process.argv.slice(2);
@@ -70,18 +69,29 @@ const style = {
   kept: <T>(_spec: unknown, file: T) => file,
 };
 const spec = { name: 'd', prefix: 'd', format: 'parquet', compression: 'zstd', eventTime: { from: 'arrival' } };
-const landedCpu = treeCpu(process.pid);
+const sorted = sort === 'none' ? [] : [sort];
+const directory = await scratch.make();
+await converter.merge({
+  format: 'parquet',
+  compression: 'zstd',
+  inputs: readdirSync(source)
+    .filter((name) => /^1\d\./.test(name))
+    .map((name) => ({ local: join(source, name), planVersion: 1 })),
+  bytes: 1,
+  sort: sorted,
+  directory,
+});
+console.log('started');
 const run = await runCompaction({
   room: { lake, converter, clock, telemetry, scratch, style, openLog },
   spec: spec as DeliverySpec,
-  rule: { everyMs: 0, targetBytes: 128 * MIB, afterMs: 0, sort: sort === 'none' ? 'none' : [sort], readers: 'listing' },
+  rule: { everyMs: 0, targetBytes: 128 * MIB, afterMs: 0, sort: sort === 'none' ? 'none' : sorted, readers: 'listing' },
   metrics: compactionMetrics(telemetry, 'd'),
   stubborn: new Set(),
   signal: new AbortController().signal,
   report: () => undefined,
 });
-const cpu = treeCpu(process.pid) - landedCpu;
+console.log('ended');
 await converter.close();
-console.log(JSON.stringify({ cpu, seconds: run.tookMs / 1000 }));
 console.error(JSON.stringify(run));
 if (run.outcome !== 'done' || run.filesBefore !== files.length) process.exit(1);

@@ -2,6 +2,7 @@
  * `npm run bench:compact [files]`: small Parquet files of about 200 KB in one partition of a lake folder, merged by Lakeward, unsorted and sorted
  * by event time; beside one bare DuckDB COPY of the same files, sorted alike, and Spark, where it is installed (`npm run test:readers` does),
  * in the same run. Of Lakeward the whole run is counted, planning, engine, reading, both checksums, staging, the entry, removal; not that files land before it.
+ * Each is measured when it has started and merged a few files once: neither the sessions of Spark nor the engines of Lakeward start for every merge.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,31 +19,27 @@ const folder = mkdtempSync(join(tmpdir(), 'lakeward-bench-compact-'));
 const SPARK = '.cache/spark/bin/python';
 
 interface Figures {
+  /** CPU seconds until it had started and merged a few files. */
+  readonly cpuBefore: number;
   readonly cpu: number;
   readonly seconds: number;
   readonly memory: number;
 }
 
-/** Runs a program of this folder and measures its tree. What it tells of itself is taken: programs do other things before. */
+/** Runs a program of this folder and measures its tree from where it says `started` to where it says `ended`; memory all the time. */
 async function measured(program: string, args: readonly string[]): Promise<Figures> {
-  const started = performance.now();
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let told = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    told += text;
-  });
   const pid = child.pid ?? 0;
   const peak = memoryPeak(pid);
-  let cpu = 0;
-  const timer = setInterval(() => {
-    cpu = Math.max(cpu, treeCpu(pid));
-  }, 20);
+  const at = new Map<string, { readonly cpu: number; readonly ms: number }>();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    for (const word of text.split('\n')) at.set(word, { cpu: treeCpu(pid), ms: performance.now() });
+  });
   const [code] = (await once(child, 'close')) as [number];
-  clearInterval(timer);
-  if (code !== 0) throw new Error(`${program} ${args[0]} failed`);
   const memory = peak.stop();
-  const own = told.startsWith('{') ? (JSON.parse(told) as Omit<Figures, 'memory'>) : undefined;
-  return { cpu, seconds: (performance.now() - started) / 1000, ...own, memory };
+  const [from, to] = [at.get('started'), at.get('ended')];
+  if (code !== 0 || from === undefined || to === undefined) throw new Error(`${program} ${args[0]} failed`);
+  return { cpuBefore: from.cpu, cpu: to.cpu - from.cpu, seconds: (to.ms - from.ms) / 1000, memory };
 }
 
 async function makeFiles(target: string): Promise<number> {
@@ -96,6 +93,7 @@ try {
   if (existsSync(SPARK)) {
     const spark = await measured(SPARK, [here('compact-spark.py'), files, join(folder, 'spark')]);
     figures['Spark'] = of(spark);
+    figures['its session, before'] = { 'CPU s': round(spark.cpuBefore) };
     bars.push(atLeast('MB per CPU second beside Spark', 5, spark.cpu / lakeward.cpu));
     bars.push(atLeast('sorted, beside Spark unsorted', 3, spark.cpu / sorted.cpu));
   } else console.log('Spark is skipped: needs .cache/spark, which `npm run test:readers` makes');
