@@ -82,9 +82,17 @@ async function eachGroup(
   }
 }
 
+const OF_GROUP: ReadonlySet<string> = new Set([
+  'convert-failed',
+  'encrypted-file-damaged',
+  // Of another time than the others, perhaps.
+  'key-missing',
+  'landing-log-damaged',
+]);
+
 /** Faults of these files, not of the lake as a whole. */
 export function isOfGroup({ code }: LakewardError): boolean {
-  return code === 'convert-failed' || code === 'landing-log-damaged' || code === 'encrypted-file-damaged';
+  return OF_GROUP.has(code);
 }
 
 function keyOf({ files }: MergeGroup): string {

@@ -8,6 +8,7 @@ import { dueFiles, hasRoom } from '../../src/delivery/late-rows.ts';
 import type { DeliveryRoom } from '../../src/delivery/room.ts';
 import type { HeldFile } from '../../src/landing/live-files.ts';
 import type { LandingStep } from '../../src/landing/steps.ts';
+import { LakewardError } from '../../src/model/errors.ts';
 import { LIMITS, MIB } from '../../src/model/limits.ts';
 import type { LakePath } from '../../src/model/lake-path.ts';
 import { silentTelemetry } from '../../src/telemetry/silent.ts';
@@ -249,6 +250,26 @@ describe('a delivery that holds late rows', () => {
     await inTime(world.clock, second.declare([]));
     expect(catalog.read().delivery.has('d')).toBe(false);
     expect([(await world.landed()).length, await hidden()]).toEqual([4, 0]);
+  });
+
+  test('shows the rows of one hour also when those of another cannot be read', async () => {
+    const scheduler = triggeredScheduler();
+    const stage = await open({ scheduler });
+    await stage.create(stage.parse({ ...SPEC, ...LATE }));
+    await landLate();
+    await land('late 3', hourMs + HOUR_MS);
+    const { read } = world.lake;
+    const lost = new Date(hourMs).toISOString().slice(0, 13).replaceAll(/[-T]/g, '/');
+    world.lake.read = (path, options) => {
+      if (path.includes(`/held/d/${lost}/`)) throw new LakewardError('key-missing', 'the key is gone');
+      return read(path, options);
+    };
+    await world.clock.advance(16 * MINUTE_MS);
+    await inTime(
+      world.clock,
+      scheduler.trigger('delivery maintenance d').catch(() => undefined),
+    );
+    expect([await world.landed(), await hidden()]).toEqual([['a', 'b', 'late 3'], 2]);
   });
 
   test('shows what it held when it is deleted while no process lands', async () => {
