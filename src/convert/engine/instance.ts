@@ -13,7 +13,7 @@ export async function openInstance({ memoryBytes }: EngineOptions): Promise<Duck
     threads: '1',
     memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
     temp_directory: 'spill',
-    // It has been seen to give bytes of a file that had the same name before; the system remembers files as well, and knows when they change.
+    // With it, whole files that had the names of earlier ones could not be read; the system remembers files as well, and knows when they change.
     enable_external_file_cache: 'false',
   });
 }
