@@ -9,27 +9,15 @@ import { lakePath } from '../model/lake-path.ts';
 import type { DeliveryTrouble } from '../model/delivery.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { LakeStore, ListedFile } from '../ports/lake-store.ts';
+import type { Notice } from '../ports/notifier.ts';
 import { EMPTIED_BYTES } from './entry.ts';
 import { landingPaths, numberOf } from './paths.ts';
 import { again, type LandingRoom } from './room.ts';
 
 const VERSION = 1;
 
-export interface NoticeEvent {
-  readonly event: 'complete' | 'reopened';
-  readonly partition: string;
-  /** What the partition holds with this entry. */
-  readonly rows: number;
-  readonly files: number;
-  readonly bytes: number;
-  /** Of a reopened one: rows of this entry that came late. */
-  readonly lateRows?: number;
-  /** Rows that are gone by it: the lake lost them, and an operator gave them up. */
-  readonly lostRows?: number;
-  /** End of the time it stands for. */
-  readonly closedAt: string;
-  readonly entry: number;
-}
+/** What a log knows of a notice. */
+export type NoticeEvent = Omit<Notice, 'id' | 'delivery' | 'stream'>;
 
 /** One entry after the other: the notice of an entry is there before that of a later one. */
 export async function writeNotices(

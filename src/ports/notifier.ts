@@ -15,7 +15,9 @@ export interface Notice {
   readonly rows: number;
   readonly files: number;
   readonly bytes: number;
+  /** Of a reopened one: rows of this landing that came late. */
   readonly lateRows?: number;
+  /** Rows that are gone by it: the lake lost them, and an operator gave them up. */
   readonly lostRows?: number;
   /** End of the partition's time, ISO-8601. */
   readonly closedAt: string;
