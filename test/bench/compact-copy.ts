@@ -10,9 +10,8 @@ const instance = await DuckDBInstance.create(':memory:', {
 const connection = await instance.connect();
 await connection.run("SET preserve_insertion_order = false; SET TimeZone = 'UTC'");
 const order = sort === 'none' ? '' : `ORDER BY ${sort}`;
-const copy = (files: string): string =>
-  `COPY (SELECT * FROM read_parquet('${source}/${files}.parquet') ${order}) TO '${target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`;
-await connection.run(copy('1?'));
 console.log('started');
-await connection.run(copy('*'));
+await connection.run(
+  `COPY (SELECT * FROM read_parquet('${source}/*.parquet') ${order}) TO '${target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
+);
 console.log('ended');

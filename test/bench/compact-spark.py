@@ -14,8 +14,6 @@ spark = (
 )
 size = sum(os.path.getsize(os.path.join(source, name)) for name in os.listdir(source))
 files = max(1, round(size / 128e6))
-few = [os.path.join(source, f"{number}.parquet") for number in range(10, 20)]
-spark.read.parquet(*few).coalesce(1).write.parquet(f"{target}-few")
 print("started", flush=True)
 spark.read.parquet(source).coalesce(files).write.parquet(target)
 print("ended", flush=True)
