@@ -6,6 +6,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { LIMITS } from '../../model/limits.ts';
 import type { MergeJob } from '../../ports/converter.ts';
 import { literal, name } from './column-sql.ts';
+import { haveOneSchema } from './parquet-schema.ts';
 
 export interface MergeSource {
   /** What stands behind FROM. */
@@ -163,7 +164,8 @@ async function checkTypes(
 }
 
 /** The files by their columns and types. */
-async function alike(connection: DuckDBConnection, locals: readonly string[]): Promise<string[][]> {
+async function alike(connection: DuckDBConnection, locals: readonly string[]): Promise<(readonly string[])[]> {
+  if (haveOneSchema(locals)) return [locals];
   const answer = await connection.runAndReadAll(
     `SELECT list(file_name) AS files FROM (
        SELECT file_name,
