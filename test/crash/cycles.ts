@@ -66,10 +66,15 @@ const MERGE_STEPS = ['staged', 'entry-created', 'published-one', 'removed-one', 
   (step) => `merge-${step}`,
 );
 
-/** The steps a run goes through: those of a merge, or of a landing; those of event ids only when duplicates are dropped. */
+/**
+ * The steps a run goes through: those of a merge, or of a landing; those of event ids only when duplicates are dropped. A sweep comes right after a
+ * death that leaves stages to sweep: any other life may sweep them.
+ */
 export function stepsOf({ dedupe = false, compact = false }: Pick<CrashRun, 'dedupe' | 'compact'>): readonly string[] {
   if (compact) return MERGE_STEPS;
-  return LANDING_STEPS.filter((step) => step !== 'removed-one' && (dedupe || !step.startsWith('keys-')));
+  const early = ['staged', 'swept'] as const;
+  const later = LANDING_STEPS.filter((step) => !early.some((one) => one === step) && step !== 'removed-one');
+  return [...early, ...later.filter((step) => dedupe || !step.startsWith('keys-'))];
 }
 
 const COMPACT_EVERY_MS = 100;
