@@ -1,4 +1,5 @@
-/** `node compact-once.ts FOLDER SORT`: compacts the lake in the folder once, between `started` and `ended`; its engine starts in between. */
+/** `node compact-once.ts FOLDER SORT`: compacts the lake in the folder once, between `started` and `ended`; its engine is there before. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchFolders } from '../../src/app/scratch-folders.ts';
 import { systemClock } from '../../src/clock/system-clock.ts';
@@ -29,6 +30,12 @@ const style = {
   kept: <T>(_spec: unknown, file: T) => file,
 };
 const spec = { name: 'd', prefix: 'd', format: 'parquet', compression: 'zstd', eventTime: { from: 'arrival' } };
+// A line of text to look through starts the engine, which has then read and written no Parquet.
+const [text, rest] = [await scratch.make(), await scratch.make()];
+const line = join(text, 'line.ndjson');
+writeFileSync(line, '{}\n');
+const look = { format: 'ndjson', compression: 'none', bytes: 3, rewrite: false, field: 'x', values: ['y'] } as const;
+await converter.dropRows({ ...look, local: line, directory: rest });
 console.log('started');
 const run = await runCompaction({
   room: { lake, converter, clock, telemetry, scratch, style, openLog },

@@ -2,8 +2,8 @@
  * `npm run bench:compact [files]`: small Parquet files of about 200 KB in one partition of a lake folder, merged by Lakeward, unsorted and sorted
  * by event time; beside one bare DuckDB COPY of the same files, sorted alike, and Spark, where it is installed (`npm run test:readers` does),
  * in the same run. Of Lakeward the whole run is counted, planning, engine, reading, both checksums, staging, the entry, removal; not that files land before it.
- * Each is measured from when it has started and has done no work yet: the session of Spark, the database of the COPY, the server that is Lakeward, whose
- * engine starts with its first merge and so counts. The last column counts the start as well.
+ * Each is measured from when it is ready and has done no work of this kind: the session of Spark, the database of the COPY, the engine of Lakeward. The
+ * last column counts the start as well.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
