@@ -8,12 +8,12 @@ import { round } from './report.ts';
 const GB_PER_SECOND = Number(process.argv[2] ?? 1);
 
 const MEASURED = {
-  /** bench:kafka, 1,000,000 clickstream events, the higher of two runs on cores that others wanted (load 15 to 35): a quiet machine takes less. */
+  /** bench:kafka, 1,000,000 clickstream events, two cores, the higher of two runs and rounded up. */
   recordBytes: 454,
-  putCpuMicros: 7.9,
-  kafkaPutCpuMicros: 4.7,
-  landCpuMicros: 13.4,
-  kafkaReadCpuMicros: 1.7,
+  putCpuMicros: 5.6,
+  kafkaPutCpuMicros: 3.7,
+  landCpuMicros: 9.5,
+  kafkaReadCpuMicros: 0.95,
   /** Of a byte of JSON in hourly zstd Parquet. */
   fileShare: 0.171,
   /** bench:land on S3, hourly, by landed GB, at flushes of 64 MiB. */
