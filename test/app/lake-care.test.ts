@@ -1,7 +1,7 @@
 /** The care of a lake as an operator meets it: partitions that are over, rows that somebody asks to be erased, lake and log compared. */
 import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type {
   CheckReport,
   DeliveryStatus,
@@ -11,19 +11,12 @@ import type {
 } from '../../src/app/control-answers.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
-import { type KeyedServer, keyedServer } from './keyed-server.ts';
+import { keyedServer } from './keyed-server.ts';
 
 const DAY_MS = 86_400_000;
 /** Files of many formats are read and written anew by engines that start for it. */
 const PATIENCE_MS = 240_000;
-let folder: string;
-let url: string;
-let post: KeyedServer['post'];
-let close: KeyedServer['close'];
-
-beforeAll(async () => {
-  ({ folder, url, post, close } = await keyedServer());
-});
+const { folder, url, post, close } = await keyedServer();
 afterAll(() => close());
 
 async function listed(under: string): Promise<string[]> {

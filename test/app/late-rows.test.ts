@@ -2,22 +2,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { CheckReport, Completeness, DeliveryStatus } from '../../src/app/control-answers.ts';
 import { documents, lakeward } from '../cli/captured-run.ts';
 import { parquetRows } from '../convert/records.ts';
-import { type KeyedServer, keyedServer } from './keyed-server.ts';
+import { keyedServer } from './keyed-server.ts';
 
 const HOUR_MS = 3_600_000;
 const PATIENCE_MS = 240_000;
-let folder: string;
-let url: string;
-let post: KeyedServer['post'];
-let close: KeyedServer['close'];
-
-beforeAll(async () => {
-  ({ folder, url, post, close } = await keyedServer());
-});
+const { folder, url, post, close } = await keyedServer();
 afterAll(() => close());
 
 const FORMATS = {

@@ -3,11 +3,9 @@ import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock/system-clock.ts';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
-import { asStreamId } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { logOptions } from '../landing/log-options.ts';
 
 export interface BenchLake {
   readonly lake: LakeStore;
@@ -18,21 +16,8 @@ export async function openBenchLake(folder: string): Promise<BenchLake> {
   mkdirSync(folder, { recursive: true });
   const clock = systemClock();
   const lake = await openFileStore({ folder: join(folder, 'lake'), clock });
-  const lakeId = await openLake(lake, { clock });
-  const openLog = (): Promise<LandingLog> =>
-    openLandingLog({
-      store: lake,
-      clock,
-      telemetry: silentTelemetry(),
-      delivery: 'd',
-      prefix: 'd',
-      writer: 'w',
-      lakeId,
-      stream: { name: 's', id: asStreamId('s-1') },
-      start: async () => new Map(),
-      tuning: { copyMaxMs: 0 },
-    });
-  return { lake, openLog };
+  const options = await logOptions({ store: lake, clock, tuning: { copyMaxMs: 0 } });
+  return { lake, openLog: () => openLandingLog(options) };
 }
 
 /** Lands copies of the Parquet files of a folder, of so many rows each. */

@@ -11,12 +11,11 @@ import { nameBehind } from '../../src/delivery/file-name.ts';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
 import { connectS3 } from '../../src/lake/s3/s3-client.ts';
 import { createS3Store } from '../../src/lake/s3/s3-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import { type AppendDraft, type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { DataFile } from '../../src/model/data-file.ts';
-import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { logOptions } from '../landing/log-options.ts';
 import { percentile, report, round } from './report.ts';
 import { lakeOnS3 } from './s3-lake.ts';
 
@@ -104,19 +103,7 @@ async function measure(near: LakeStore): Promise<Record<string, number>> {
       if (path.startsWith(PARTITION)) spans[spans.length - 1] = performance.now() - visibleFrom;
     },
   };
-  const lakeId = await openLake(near, { clock });
-  const log = await openLandingLog({
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId,
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map(),
-    tuning: { copyMaxMs: 0 },
-  });
+  const log = await openLandingLog(await logOptions({ store, clock, tuning: { copyMaxMs: 0 } }));
   offset = landed = 0;
   const over = new AbortController();
   const looks = { whole: 0, twice: 0, gone: 0 };

@@ -5,12 +5,11 @@ import type { CompactionRoom } from '../../src/compaction/room.ts';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
 import { connectS3 } from '../../src/lake/s3/s3-client.ts';
 import { createS3Store } from '../../src/lake/s3/s3-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import { type AppendDraft, type LandedFile, type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import type { CompactionRule, DeliverySpec } from '../../src/model/delivery.ts';
-import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { logOptions } from '../landing/log-options.ts';
 import { round } from './report.ts';
 
 const [work = '', place = '', partitionsText = '', filesText = ''] = process.argv.slice(2);
@@ -47,19 +46,8 @@ const store: LakeStore = {
 };
 
 async function open(): Promise<LandingLog> {
-  const lakeId = await openLake(store, { clock });
-  return openLandingLog({
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId,
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map(),
-    tuning: { copyMaxMs: 0, sweepEveryMs: Number.POSITIVE_INFINITY },
-  });
+  const tuning = { copyMaxMs: 0, sweepEveryMs: Number.POSITIVE_INFINITY };
+  return openLandingLog(await logOptions({ store, clock, tuning }));
 }
 
 function partitionOf(hour: number): string {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/clock/manual-clock.ts';
 import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import {
   type AppendDraft,
   type LandingLog,
@@ -13,7 +12,7 @@ import { lakePath } from '../../src/model/lake-path.ts';
 import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { logOptions } from './log-options.ts';
 
 const HOUR_MS = 3_600_000;
 const text = new TextEncoder();
@@ -28,18 +27,8 @@ async function bench(): Promise<Bench> {
   // Waits end at once.
   const clock = { ...manualClock(), sleep: async () => undefined };
   const store = memoryStore({ clock, takeLocal: async (local) => text.encode(local) });
-  const options: LandingLogOptions = {
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId: await openLake(store, { clock }),
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map([[asShard(0), asOffset(100)]]),
-    tuning: { tries: 1 },
-  };
+  const start = async () => new Map([[asShard(0), asOffset(100)]]);
+  const options = await logOptions({ store, clock, start, tuning: { tries: 1 } });
   return { store, options, clock };
 }
 

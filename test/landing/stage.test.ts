@@ -6,12 +6,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { manualClock } from '../../src/clock/manual-clock.ts';
 import { openFileStore } from '../../src/lake/file/file-store.ts';
 import { diskFileSystem, type LakeFileSystem } from '../../src/lake/file/file-system.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import { LakewardError } from '../../src/model/errors.ts';
-import { asStreamId } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { logOptions } from './log-options.ts';
 
 // Waits end at once.
 const clock = { ...manualClock(), sleep: async () => undefined };
@@ -26,17 +24,7 @@ beforeEach(async () => {
 afterEach(() => rm(top, { recursive: true, force: true }));
 
 async function logOn(store: LakeStore): Promise<LandingLog> {
-  return openLandingLog({
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId: await openLake(store, { clock }),
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map(),
-  });
+  return openLandingLog(await logOptions({ store, clock }));
 }
 
 test('a local file whose sync failed is not synced again, as the next one may succeed over lost pages', async () => {

@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/clock/manual-clock.ts';
 import { memoryStore } from '../../src/lake/memory/memory-store.ts';
-import { openLake } from '../../src/landing/lake-identity.ts';
 import { type LandingLog, openLandingLog } from '../../src/landing/landing-log.ts';
 import { lakePath } from '../../src/model/lake-path.ts';
-import { asOffset, asShard, asStreamId } from '../../src/model/stream.ts';
+import { asOffset, asShard } from '../../src/model/stream.ts';
 import type { LakeStore } from '../../src/ports/lake-store.ts';
-import { silentTelemetry } from '../../src/telemetry/silent.ts';
+import { logOptions } from './log-options.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const STAGES = '_lakeward/d/staged/';
@@ -15,17 +14,8 @@ const STAGES = '_lakeward/d/staged/';
 async function withStrays() {
   const clock = manualClock();
   const store = memoryStore({ clock, takeLocal: async (local) => new TextEncoder().encode(local) });
-  const log = await openLandingLog({
-    store,
-    clock,
-    telemetry: silentTelemetry(),
-    delivery: 'd',
-    prefix: 'd',
-    writer: 'w',
-    lakeId: await openLake(store, { clock }),
-    stream: { name: 's', id: asStreamId('s-1') },
-    start: async () => new Map([[asShard(0), asOffset(0)]]),
-  });
+  const start = async () => new Map([[asShard(0), asOffset(0)]]);
+  const log = await openLandingLog(await logOptions({ store, clock, start }));
   const stage = (nonce: string, name: string) => log.stage(nonce, { local: 'rows', name, directory: 'd' });
   const slow = await stage('slow', 'a');
   await stage('dead', 'b');
