@@ -2,11 +2,11 @@
  * Waits for what a start cannot do without (Kafka, a lake that holds the catalog) until it answers or the server is told to stop: whoever
  * starts everything at once need not mind the order. Meanwhile the port says that the process is alive and not ready, and why.
  */
-import { unlessAborted } from '../broker/kafka/at-most.ts';
 import type { Config } from '../config/load.ts';
 import { openWaitingDoor, type WaitingDoor } from '../ingest/waiting-door.ts';
 import type { LakewardError } from '../model/errors.ts';
 import { isLakewardError } from '../model/errors.ts';
+import { unlessAborted } from '../model/waiting.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 

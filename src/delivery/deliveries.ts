@@ -6,6 +6,7 @@ import type { DeliverySpec } from '../model/delivery.ts';
 import type { DeliveryTrouble } from '../model/delivery.ts';
 import type { LandingLog } from '../landing/landing-log.ts';
 import { LakewardError } from '../model/errors.ts';
+import { atMost } from '../model/waiting.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { CatalogEdit, CatalogState } from '../ports/catalog.ts';
 import type { Deliveries, DeliveryStatus, PageOptions } from '../ports/deliveries.ts';
@@ -249,11 +250,8 @@ export function createDeliveries(room: DeliveryRoom): DeliveryStage {
       await running.reconcile();
     },
     async drain({ withinMs }) {
-      const timer = new AbortController();
       const landings = running.all().map((delivery) => finish(room, delivery));
-      const late = room.clock.sleep(withinMs, timer.signal).catch(() => {});
-      await Promise.race([Promise.allSettled(landings), late]);
-      timer.abort();
+      await atMost(room.clock, withinMs, Promise.allSettled(landings));
       await stage.close();
     },
     async close() {

@@ -18,6 +18,7 @@
 import type { DeliveryDocument, DeliverySpec, DeliveryTrouble, FlushReason } from '../model/delivery.ts';
 import { LakewardError } from '../model/errors.ts';
 import type { Positions } from '../model/stream.ts';
+import { unlessAborted } from '../model/waiting.ts';
 import type { Pending } from '../ports/broker.ts';
 import type { CallOptions } from '../ports/call-options.ts';
 import type { ShardMembership, ShardShare } from '../ports/shard-groups.ts';
@@ -312,6 +313,7 @@ export function startWorker(options: WorkerOptions): Worker {
       refuseWhenOver();
       const met = requests.add(kind, ends);
       woken.abort();
+      // The caller stops waiting; the landing goes on.
       await unlessAborted(met, call?.signal);
     },
     want(ends) {
@@ -360,20 +362,6 @@ function after({ order, range }: PreparedLanding): Positions {
   const positions = new Map(order.from);
   for (const [shard, { to }] of range.ranges) positions.set(shard, to);
   return positions;
-}
-
-/** The caller stops waiting; the landing goes on. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return work;
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 function stopped(name: string): LakewardError {

@@ -6,7 +6,7 @@
 import { Consumer } from '@platformatic/kafka';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/telemetry.ts';
-import { atMost } from './at-most.ts';
+import { atMost } from '../../model/waiting.ts';
 import { everyConnection } from './every-connection.ts';
 import { connectionOptions, type KafkaOptions } from './kafka-client.ts';
 

@@ -9,7 +9,7 @@ import { batchBytes } from '../../model/record-batch.ts';
 import type { Broker, OffsetGap, Pending, ReadResult, StreamStorage } from '../../ports/broker.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { atMost, unlessAborted } from './at-most.ts';
+import { atMost, unlessAborted } from '../../model/waiting.ts';
 import { fetchedShard } from './fetched-batches.ts';
 import { connectKafka, type KafkaOptions } from './kafka-client.ts';
 import { unreachable } from './kafka-errors.ts';

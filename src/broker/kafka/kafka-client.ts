@@ -5,7 +5,7 @@
 import type { BaseOptions, ClusterMetadata, ClusterTopicMetadata } from '@platformatic/kafka';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import type { Clock } from '../../ports/clock.ts';
-import { atMost } from './at-most.ts';
+import { atMost } from '../../model/waiting.ts';
 import { everyConnection } from './every-connection.ts';
 import { isUnknownTopic, unreachable } from './kafka-errors.ts';
 

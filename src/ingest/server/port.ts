@@ -11,6 +11,7 @@ import { constants, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { LakewardError } from '../../model/errors.ts';
 import { MIB } from '../../model/limits.ts';
+import { atMost } from '../../model/waiting.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ServerBounds } from '../server-options.ts';
 import type { Request, Response } from './exchange.ts';
@@ -88,16 +89,13 @@ export function openPort({ host, port, bounds, clock, onRequest }: PortOptions):
 
   async function close(withinMs: number): Promise<void> {
     if (!http1.listening) return;
-    const drained = new AbortController();
     const closed = new Promise<void>((resolve) => {
       http1.close(() => resolve());
     });
     for (const response of answering) response.shouldKeepAlive = false;
     http1.closeIdleConnections();
     for (const session of sessions) session.close();
-    const grace = clock.sleep(Math.min(bounds.closeGraceMs, withinMs), drained.signal).catch(() => undefined);
-    await Promise.race([closed, grace]);
-    drained.abort();
+    await atMost(clock, Math.min(bounds.closeGraceMs, withinMs), closed);
     for (const socket of sockets) socket.destroy();
     await closed;
   }
